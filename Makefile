@@ -1,0 +1,36 @@
+# Two commands for a newcomer: `make demo` and `make test`. `make help` lists the others.
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+
+IMAGE ?= sentiment
+PYTHON ?= python3.11
+# torch's CPU build comes from here; any mirror will do.
+TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
+export PYTHON TORCH_INDEX
+
+.PHONY: help
+help: ## list the commands
+	@grep -hE '^[a-z-]+:.*##' Makefile | sed 's/:.*## /\t/' | expand -t 14
+
+.PHONY: demo
+demo: ## train on a small corpus, serve it, and open a page to try it (Ctrl-C ends all)
+	@scripts/setup.sh
+	@.venv/bin/python local_test/demo.py
+
+.PHONY: test
+test: ## lint, types and all tests; those of the image where a Docker engine answers
+	@scripts/setup.sh dev
+	@scripts/check.sh
+
+.PHONY: lint
+lint: ## lint and types only
+	@scripts/setup.sh dev
+	@scripts/lint.sh
+
+.PHONY: image
+image: ## build the CPU image: $(IMAGE):cpu
+	@scripts/build.sh $(IMAGE):cpu --build-arg TORCH_INDEX
+
+.PHONY: image-gpu
+image-gpu: ## build the GPU image: $(IMAGE):gpu
+	@scripts/build.sh $(IMAGE):gpu --build-arg TORCH_LOCAL= --build-arg TORCH_INDEX=

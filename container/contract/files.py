@@ -1,0 +1,63 @@
+"""Writing a file so that power loss at any byte leaves the old one or the new one."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+from pathlib import Path
+
+TEMPORARY_SUFFIX = ".tmp"
+
+
+def write_atomic(path: Path, content: bytes, *, mode: int = 0o644) -> None:
+    """Write `content` to `path`: complete, durable and readable by every user, or not at all.
+
+    The bytes go to an unnamed file first, where the file system can do that: a process that is
+    killed then leaves nothing behind, not even a temporary file for the platform to upload.
+
+    Raises:
+        OSError: the disk is full, the place read-only, and so on.
+    """
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}{TEMPORARY_SUFFIX}")
+    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        _write(directory, temporary, content, mode)
+        os.replace(temporary, path)
+        with contextlib.suppress(OSError):  # some network file systems refuse; the data is safe
+            os.fsync(directory)
+    except BaseException:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(temporary)
+        raise
+    finally:
+        os.close(directory)
+
+
+def _write(directory: int, path: Path, content: bytes, mode: int) -> None:
+    """Make the new file `path` in the open `directory`."""
+    unnamed = _open_unnamed(path.parent)
+    descriptor = unnamed
+    if descriptor is None:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb", closefd=False) as stream:
+            stream.write(content)
+        os.fchmod(descriptor, mode)
+        os.fsync(descriptor)
+        if unnamed is not None:
+            # A directory descriptor makes Python call linkat, the only call that follows /proc.
+            os.link(f"/proc/self/fd/{descriptor}", path, src_dir_fd=directory)
+    finally:
+        os.close(descriptor)
+
+
+def _open_unnamed(directory: Path) -> int | None:
+    """A file without a name in `directory`, or None where that cannot be had."""
+    if not hasattr(os, "O_TMPFILE") or not Path("/proc/self/fd").is_dir():
+        return None
+    try:
+        return os.open(directory, os.O_WRONLY | os.O_TMPFILE, 0o600)
+    except OSError:  # not on this file system; the named way says what is really wrong
+        return None
+

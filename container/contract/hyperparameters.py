@@ -1,0 +1,186 @@
+"""Hyperparameters: declared once, read in every notation that SageMaker's clients send.
+
+Sources: requirements T10-T13. Each value arrives as a string; four clients encode the same value
+in four ways (`True` or `true`, `gini` or `"gini"`, `None` or `null`), and tuning adds numbers such
+as `1e-05` and `7.0`.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from contract.errors import UserError
+
+Value = int | float | bool | str | None
+
+_TRUE = {"true", "1", "yes", "on"}
+_FALSE = {"false", "0", "no", "off"}
+_NOTHING = {"", "none", "null"}
+_RESERVED = ("_", "sagemaker_")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hyperparameter:
+    """One declared hyperparameter: what it may be, and whether a tuning job should vary it."""
+
+    name: str
+    kind: type
+    """`int`, `float`, `bool` or `str`."""
+    default: Value
+    help: str
+    minimum: float | None = None
+    maximum: float | None = None
+    open_minimum: bool = False
+    """Whether `minimum` itself is excluded."""
+    choices: tuple[str, ...] = ()
+    tunable: bool = False
+    logarithmic: bool = False
+    """Whether a tuning job should search it on a logarithmic scale."""
+
+    @property
+    def expected(self) -> str:
+        """What is allowed, in words: `a whole number in [1, 1000]`."""
+        if self.choices:
+            return "one of " + ", ".join(self.choices)
+        if self.kind is bool:
+            return "true or false"
+        noun = {int: "a whole number", float: "a number"}.get(self.kind, "text")
+        return f"{noun} in {self.interval}" if self.interval else noun
+
+    @property
+    def interval(self) -> str:
+        if self.minimum is None and self.maximum is None:
+            return ""
+        bracket = "(" if self.open_minimum else "["
+        low = "(-inf" if self.minimum is None else f"{bracket}{self.minimum:g}"
+        high = "inf)" if self.maximum is None else f"{self.maximum:g}]"
+        return f"{low}, {high}"
+
+    def read(self, raw: object) -> Value:
+        """Decode one value.
+
+        Raises:
+            ValueError: it is not what `expected` says.
+        """
+        text = _unquoted(raw)
+        if text.lower() in _NOTHING and not (self.kind is str and text.lower() in self.choices):
+            return self.default
+        value: Value
+        if self.kind is bool:
+            value = _read_bool(text)
+        elif self.kind is int:
+            value = _read_int(text)
+        elif self.kind is float:
+            value = float(text)
+        else:
+            value = text
+        self._check(value)
+        return value
+
+    def _check(self, value: Value) -> None:
+        if self.choices and value not in self.choices:
+            raise ValueError
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            low = -math.inf if self.minimum is None else self.minimum
+            high = math.inf if self.maximum is None else self.maximum
+            if not (math.isfinite(value) and low <= value <= high):
+                raise ValueError
+            if self.open_minimum and value == low:
+                raise ValueError
+
+
+def resolve(declared: Sequence[Hyperparameter], given: Mapping[str, object]) -> dict[str, Value]:
+    """Decode `given` and fill in the defaults; dash and underscore are the same in a name.
+
+    Keys that the platform and its clients add for themselves (`_tuning_objective_metric`,
+    `sagemaker_program`, ...) are passed over.
+
+    Raises:
+        UserError: unknown names or impossible values; all of them in one message.
+    """
+    by_name = {row.name: row for row in declared}
+    values: dict[str, Value] = {row.name: row.default for row in declared}
+    problems: list[str] = []
+    seen: dict[str, object] = {}
+    for key, raw in given.items():
+        if key.startswith(_RESERVED):
+            continue
+        name = key.strip().replace("-", "_").lower()
+        row = by_name.get(name)
+        if row is None:
+            problems.append(f"unknown hyperparameter {key!r}{_nearest(name, by_name)}")
+            continue
+        if name in seen and _unquoted(seen[name]) != _unquoted(raw):
+            problems.append(f"hyperparameter {name!r} is given twice with different values")
+        seen[name] = raw
+        try:
+            values[name] = row.read(raw)
+        except ValueError:
+            problems.append(f"hyperparameter {key}={_shown(raw)}: expected {row.expected}")
+    if problems:
+        raise UserError("; ".join(problems))
+    return values
+
+
+def markdown_table(declared: Iterable[Hyperparameter]) -> str:
+    """The declaration as a table for the documentation."""
+    rows = ["| name | allowed | default | tune | what it does |", "| --- | --- | --- | --- | --- |"]
+    for row in declared:
+        tune = ("log" if row.logarithmic else "yes") if row.tunable else ""
+        default = "" if row.default is None else f"`{_json(row.default)}`"
+        rows.append(f"| `{row.name}` | {row.expected} | {default} | {tune} | {row.help} |")
+    return "\n".join(rows) + "\n"
+
+
+def _unquoted(raw: object) -> str:
+    """Any notation as plain text, one level of JSON string quotes removed."""
+    if not isinstance(raw, str):
+        return _json(raw)
+    text = raw.strip()
+    if len(text) >= 2 and text[0] == text[-1] == '"':
+        try:
+            inner = json.loads(text)
+        except ValueError:
+            return text[1:-1]
+        return str(inner).strip()
+    if len(text) >= 2 and text[0] == text[-1] == "'":
+        return text[1:-1].strip()
+    return text
+
+
+def _json(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _read_bool(text: str) -> bool:
+    if text.lower() in _TRUE:
+        return True
+    if text.lower() in _FALSE:
+        return False
+    raise ValueError
+
+
+def _read_int(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        number = float(text)  # tuning sends 7.0 and 1e3 for whole numbers
+        if not number.is_integer():
+            raise ValueError from None
+        return int(number)
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    names = sorted(known)
+    close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    return f", did you mean {close[0]!r}?" if close else f"; known are {', '.join(names)}"
+
+
+def _shown(raw: object) -> str:
+    text = raw if isinstance(raw, str) else _json(raw)
+    return repr(text if len(text) <= 40 else text[:37] + "...")

@@ -1,0 +1,141 @@
+"""The life of the server: settings, model, workers, signals, exit status.
+
+Sources: requirements S1, S4-S7, S17, N1-N4, N7. The model is loaded before the workers are forked,
+so they share its memory, and a model that cannot be loaded ends the process at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import logging
+import os
+import signal
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from flask import Flask
+from gunicorn.app.base import BaseApplication
+
+from contract import cpus
+from contract.algorithm import Algorithm, Predictor
+from contract.errors import ContainerError, PlatformError, UserError, as_platform_error
+from contract.paths import PLATFORM_ROOT, Paths
+from contract.serving import media
+from contract.serving.app import create_app
+from contract.serving.logs import GunicornLogger, log_as_json
+from contract.serving.settings import Settings, read_settings
+
+GRACE_SECONDS = 20
+"""For requests in flight after SIGTERM; the platform kills after 30 (S4)."""
+
+KEEP_ALIVE_SECONDS = 75
+
+log = logging.getLogger(__name__)
+
+
+def main(algorithm: Algorithm, arguments: Sequence[str] | None = None) -> int:
+    """Run `serve` until it is told to stop, and return its exit status."""
+    options = _options(algorithm, sys.argv[1:] if arguments is None else arguments)
+    log_as_json(logging.INFO)
+    # PID 1 gets no default actions from the kernel; gunicorn's own handlers come later.
+    signal.signal(signal.SIGTERM, _stop_early)
+    try:
+        settings = _settings(os.environ)
+        signal.signal(signal.SIGALRM, _too_slow)
+        signal.alarm(settings.startup_timeout)
+        predictor = algorithm.load(Paths(Path(options.root).absolute()).model)
+        app = create_app(predictor, settings)
+    except Exception as error:
+        known = error if isinstance(error, ContainerError) else as_platform_error(error)
+        if known is None:
+            log.exception("cannot start: a fault of the container")
+            return 1
+        log.error("cannot start: %s", known)
+        return known.exit_status
+    # What is alive now lives for ever: keeping the collector away keeps the pages shared.
+    gc.collect()
+    gc.freeze()
+    _Server(app, predictor, settings).run()
+    return 0
+
+
+def _settings(environment: Mapping[str, str]) -> Settings:
+    settings = read_settings(environment, cpus.available())
+    if settings.default_accept and not media.check_default(settings.default_accept):
+        raise UserError("environment variable SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT="
+                        f"{settings.default_accept!r}: expected one of "
+                        f"{', '.join(media.SUPPORTED)}")
+    logging.getLogger().setLevel(settings.log_level)
+    # One thread until the fork; each worker asks for its own number afterwards.
+    cpus.bound_numeric_threads(1, os.environ)
+    log.info("settings", extra={"fields": {
+        "port": settings.port, "workers": settings.workers,
+        "threads_per_worker": settings.threads_per_worker, "queue": settings.queue,
+        "timeout": settings.timeout, "max_body": settings.max_body, "batch": settings.batch,
+        "set_by": dict(settings.decided_by)}})
+    return settings
+
+
+def _stop_early(number: int, frame: FrameType | None) -> None:
+    raise SystemExit(0)
+
+
+def _too_slow(number: int, frame: FrameType | None) -> None:
+    raise PlatformError("the model was not ready within SAGEMAKER_STARTUP_TIMEOUT seconds")
+
+
+class _Server(BaseApplication):  # type: ignore[misc]
+    """gunicorn with an application that exists already."""
+
+    def __init__(self, app: Flask, predictor: Predictor, settings: Settings) -> None:
+        self._app = app
+        self._predictor = predictor
+        self._settings = settings
+        super().__init__()
+
+    def load_config(self) -> None:
+        for name, value in self._options().items():
+            self.cfg.set(name, value)
+
+    def _options(self) -> dict[str, Any]:
+        settings = self._settings
+
+        def start_worker(worker: Any) -> None:
+            signal.alarm(0)  # an alarm does not survive the fork, but the handler's frame does
+            self._predictor.start(settings.threads_per_worker)
+            log.info("worker ready: %s", self._predictor.name)
+
+        def first_ready(server: Any) -> None:
+            signal.alarm(0)
+
+        return {
+            "bind": f"0.0.0.0:{settings.port}",
+            "workers": settings.workers,
+            "worker_class": "gthread",
+            "threads": settings.connection_threads,
+            "preload_app": True,
+            # Of the worker's main loop, which never predicts: a long request cannot trip it.
+            "timeout": 60,
+            "graceful_timeout": GRACE_SECONDS,
+            "keepalive": KEEP_ALIVE_SECONDS,
+            "logger_class": GunicornLogger,
+            "control_socket_disable": True,
+            "when_ready": first_ready,
+            "post_worker_init": start_worker,
+        }
+
+    def load(self) -> Flask:
+        return self._app
+
+
+def _options(algorithm: Algorithm, arguments: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="serve", description=f"Answer for the {algorithm.name} model in ROOT/model over HTTP. "
+        "Settings come from environment variables; docs/serving.md lists them.")
+    parser.add_argument("--root", default=os.environ.get("ML_ROOT") or PLATFORM_ROOT,
+                        help="the tree to use instead of %(default)s (also: ML_ROOT)")
+    return parser.parse_args(arguments)

@@ -1,0 +1,20 @@
+"""What counts as a label, and the two classes' names."""
+
+from __future__ import annotations
+
+NEGATIVE, POSITIVE = 0, 1
+NAMES = ("negative", "positive")
+
+_SPELLINGS = {"0": NEGATIVE, "neg": NEGATIVE, "negative": NEGATIVE,
+              "1": POSITIVE, "pos": POSITIVE, "positive": POSITIVE}
+EXPECTED = "0/1, neg/pos or negative/positive"
+
+
+def read_label(raw: object) -> int:
+    """Raises ValueError: `raw` is none of the known spellings."""
+    if isinstance(raw, (int, str)) and not isinstance(raw, bool):
+        label = _SPELLINGS.get(str(raw).strip().lower())
+        if label is not None:
+            return label
+    shown = repr(raw if len(str(raw)) <= 20 else str(raw)[:17] + "...")
+    raise ValueError(f"label is {shown}, expected {EXPECTED}")

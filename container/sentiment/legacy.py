@@ -1,0 +1,57 @@
+"""The course project's own model.tar.gz: model_info.pth, model.pth and word_dict.pkl, all pickles.
+
+They are read without being run: the two tensor files by PyTorch's weights-only loader, which
+admits tensors and plain containers, the dictionary by `sentiment.safepickle`.
+"""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from contract.errors import UserError
+from sentiment.artifact import Model, fill_network
+from sentiment.model import LSTMClassifier
+from sentiment.safepickle import read_word_dict
+from sentiment.text import Classic
+
+INFO = "model_info.pth"
+WEIGHTS = "model.pth"
+WORD_DICT = "word_dict.pkl"
+
+
+def load_course_project(directory: Path) -> Model:
+    """Raises UserError: a file is missing, damaged, or holds anything but data."""
+    for name in (INFO, WEIGHTS, WORD_DICT):
+        if not (directory / name).is_file():
+            raise UserError(f"{name} is missing beside {INFO}")
+    info = _load_tensors(directory / INFO)
+    if not isinstance(info, dict) or not {"embedding_dim", "hidden_dim",
+                                          "vocab_size"} <= info.keys():
+        raise UserError(f"{INFO}: expected embedding_dim, hidden_dim and vocab_size")
+    weights = _load_tensors(directory / WEIGHTS)
+    if not isinstance(weights, dict) or not all(
+            isinstance(tensor, torch.Tensor) for tensor in weights.values()):
+        raise UserError(f"{WEIGHTS}: expected a dict of tensors")
+    settings = {"vocabulary_size": info["vocab_size"], "embedding_dim": info["embedding_dim"],
+                "hidden_dim": info["hidden_dim"]}
+    network = fill_network(LSTMClassifier.name, settings, weights, WEIGHTS)
+    vocabulary = read_word_dict((directory / WORD_DICT).read_bytes(), WORD_DICT)
+    size = settings["vocabulary_size"]
+    if any(not 0 <= index < size for index in vocabulary.values()):
+        raise UserError(f"{WORD_DICT}: a word id is outside 0 to {size - 1}")
+    return Model(network, Classic(vocabulary),
+                 {"format": "course-project", "data": {}, "training": {}})
+
+
+def _load_tensors(path: Path) -> Any:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            return torch.load(path, map_location="cpu", weights_only=True)
+        except Exception as error:  # the loader raises nearly anything for what it refuses
+            raise UserError(f"{path.name}: refused, it is damaged or holds more than tensors and "
+                            f"plain values ({type(error).__name__})") from error

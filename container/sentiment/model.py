@@ -1,0 +1,64 @@
+"""The networks. They know tensors, and nothing of files, texts or SageMaker."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True, kw_only=True)
+class LSTMSettings:
+    """All that is needed to build the network again."""
+
+    vocabulary_size: int
+    """Ids there are, 0 (no word) and 1 (infrequent) included."""
+    embedding_dim: int = 32
+    hidden_dim: int = 100
+
+
+class LSTMClassifier(nn.Module):
+    """Embedding, one LSTM layer, and a linear unit on the output at the last real word.
+
+    The parameters have the names and shapes of the course project's model, so its `model.pth`
+    loads as it is.
+    """
+
+    name: ClassVar[str] = "lstm"
+
+    def __init__(self, settings: LSTMSettings) -> None:
+        super().__init__()
+        self.settings = settings
+        self.embedding = nn.Embedding(settings.vocabulary_size, settings.embedding_dim,
+                                      padding_idx=0)
+        self.lstm = nn.LSTM(settings.embedding_dim, settings.hidden_dim)
+        self.dense = nn.Linear(settings.hidden_dim, 1)
+
+    def forward(self, ids: Tensor, lengths: Tensor) -> Tensor:
+        """Log-odds of being positive, shape (batch,).
+
+        Args:
+            ids: word ids, padded at the end, shape (time, batch), int64.
+            lengths: real words of each review, at least 1, shape (batch,), int64.
+        """
+        outputs, _ = self.lstm(self.embedding(ids))  # (time, batch, hidden)
+        # What follows the last word is padding and has not been seen by the state taken here.
+        last = outputs[lengths - 1, torch.arange(len(lengths), device=ids.device)]
+        logits: Tensor = self.dense(last).squeeze(1)
+        return logits
+
+
+ARCHITECTURES: Mapping[str, type[LSTMClassifier]] = {LSTMClassifier.name: LSTMClassifier}
+
+
+def build(name: str, settings: Mapping[str, Any]) -> LSTMClassifier:
+    """A new network with random weights; raises KeyError or TypeError for unknown settings."""
+    return ARCHITECTURES[name](LSTMSettings(**settings))
+
+
+def settings_of(model: LSTMClassifier) -> dict[str, Any]:
+    """What `build` takes to make the same network."""
+    return asdict(model.settings)

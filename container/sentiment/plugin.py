@@ -1,0 +1,23 @@
+"""The plug between the container and this algorithm. `train` and `serve` import it, and only it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from contract.algorithm import Algorithm, Predictor, TrainingJob
+from sentiment.hyperparameters import HYPERPARAMETERS, METRICS
+
+
+def _train(job: TrainingJob) -> None:
+    from sentiment.job import run  # PyTorch comes with it, so not before it is needed
+
+    run(job)
+
+
+def _load(directory: Path) -> Predictor:
+    from sentiment.predictor import SentimentPredictor
+
+    return SentimentPredictor.load(directory)
+
+
+ALGORITHM = Algorithm("sentiment", HYPERPARAMETERS, METRICS, _train, _load)

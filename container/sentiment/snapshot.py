@@ -1,0 +1,64 @@
+"""A run's state as bytes: safetensors with a JSON note, for the checkpoint store. No pickle."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+from torch import Tensor, nn
+
+from sentiment.training import State, optimizer_tensors, restore_optimizer
+
+_PLAIN = ("epoch", "rows", "loss_sum", "seconds", "best_epoch", "history")
+
+
+def pack(model: nn.Module, optimizer: torch.optim.Optimizer, state: State) -> bytes:
+    """Weights, optimiser, best weights, random state and progress."""
+    tensors = {f"model.{name}": value for name, value in model.state_dict().items()}
+    tensors |= {f"optimizer.{name}": value
+                for name, value in optimizer_tensors(optimizer).items()}
+    tensors |= {f"best.{name}": value for name, value in state.best.items()}
+    tensors["random.cpu"] = torch.get_rng_state()
+    if torch.cuda.is_available():
+        tensors["random.cuda"] = torch.cuda.get_rng_state()
+    note = json.dumps({name: getattr(state, name) for name in _PLAIN})
+    return save({name: value.detach().cpu().contiguous() for name, value in tensors.items()},
+                {"state": note})
+
+
+def restore(content: bytes, model: nn.Module, optimizer: torch.optim.Optimizer) -> State:
+    """Put everything back in place and return the progress.
+
+    Raises:
+        ValueError: the bytes are not a snapshot of such a model.
+    """
+    try:
+        groups = _groups(load(content))
+        plain = _note(content)
+        model.load_state_dict(groups["model"])
+        restore_optimizer(optimizer, groups.get("optimizer", {}))
+        torch.set_rng_state(groups["random"]["cpu"])
+        if torch.cuda.is_available() and "cuda" in groups["random"]:
+            torch.cuda.set_rng_state(groups["random"]["cuda"])
+        return State(best=groups.get("best", {}), **{name: plain[name] for name in _PLAIN})
+    except (SafetensorError, KeyError, RuntimeError, TypeError) as error:
+        raise ValueError(f"not a usable checkpoint: {error}") from error
+
+
+def _groups(tensors: dict[str, Tensor]) -> dict[str, dict[str, Tensor]]:
+    groups: dict[str, dict[str, Tensor]] = {}
+    for key, value in tensors.items():
+        group, _, name = key.partition(".")
+        groups.setdefault(group, {})[name] = value
+    return groups
+
+
+def _note(content: bytes) -> dict[str, Any]:
+    """The JSON note, from the header: 8 bytes of length, then JSON (the safetensors format)."""
+    length = int.from_bytes(content[:8], "little")
+    header = json.loads(content[8:8 + length])
+    note: dict[str, Any] = json.loads(header["__metadata__"]["state"])
+    return note

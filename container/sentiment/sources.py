@@ -1,0 +1,125 @@
+"""The files of a channel: found in a fixed order, opened as streams, archives looked into.
+
+Sources: requirements T14-T16. A channel may be a mount that is fast only when each file is read
+once from front to back, so files are never sought in, mapped or opened twice at the same time.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import os
+import tarfile
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO, cast
+
+from contract.errors import UserError
+from contract.jobconfig import Channel
+
+_ARCHIVES = (".tar", ".tar.gz", ".tgz")
+# Left by jobs that wrote the data, or by the platform itself.
+_NOT_DATA = ("_SUCCESS", "manifest", "-manifest", ".manifest")
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file, or a member of an archive, with the name that messages call it by."""
+
+    name: str
+    """Channel and path below it: `train/pos/0_9.txt`."""
+    path: PurePosixPath
+    """Path below the channel, `.gz` removed."""
+    _open: Callable[[], BinaryIO]
+
+    @contextmanager
+    def stream(self) -> Iterator[BinaryIO]:
+        """The bytes, decompressed.
+
+        Raises:
+            UserError: compressed data that ends early or is damaged.
+        """
+        try:
+            with self._open() as stream:
+                yield stream
+        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+            raise UserError(f"{self.name}: compressed data is damaged or cut off ({error}); "
+                            "upload the file again") from error
+
+    def read(self) -> bytes:
+        """All bytes; raises UserError as `stream` does."""
+        with self.stream() as stream:
+            return stream.read()
+
+
+def find_sources(channel: Channel) -> list[Source]:
+    """All data files of a channel, sorted by path, with the members of tar archives in place.
+
+    Hidden, empty and manifest files are passed over.
+
+    Raises:
+        UserError: an archive is damaged or cut off.
+    """
+    sources: list[Source] = []
+    for file in _files(channel.directory):
+        relative = PurePosixPath(file.relative_to(channel.directory).as_posix())
+        if file.name.lower().endswith(_ARCHIVES):
+            sources += _members(file, f"{channel.name}/{relative}")
+        else:
+            sources.append(_file_source(file, relative, channel.name))
+    return sorted(sources, key=lambda source: source.path.parts)
+
+
+def _files(directory: Path) -> Iterator[Path]:
+    for folder, folders, files in os.walk(directory, followlinks=True):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(files):
+            path = Path(folder, name)
+            if _is_data(name) and path.is_file() and path.stat().st_size > 0:
+                yield path
+
+
+def _is_data(name: str) -> bool:
+    return not name.startswith(".") and not name.endswith(_NOT_DATA)
+
+
+def _file_source(file: Path, relative: PurePosixPath, channel: str) -> Source:
+    def open_plain() -> BinaryIO:
+        return file.open("rb")
+
+    def open_gzip() -> BinaryIO:
+        return cast(BinaryIO, gzip.open(file, "rb"))
+
+    if relative.suffix == ".gz":
+        return Source(f"{channel}/{relative}", relative.with_suffix(""), open_gzip)
+    return Source(f"{channel}/{relative}", relative, open_plain)
+
+
+def _members(archive: Path, name: str) -> list[Source]:
+    """The regular files in an archive, read in one pass and held in memory.
+
+    Nothing is extracted, so a member's path can do no harm.
+    """
+    sources = []
+    try:
+        with tarfile.open(archive, "r|*") as tar:
+            for member in tar:
+                path = PurePosixPath(member.name)
+                if not member.isfile() or member.size == 0 or not _is_data(path.name):
+                    continue
+                if "unsup" in path.parts:  # two thirds of the IMDB archive, without labels
+                    continue
+                stream = tar.extractfile(member)
+                content = stream.read() if stream else b""
+                sources.append(Source(f"{name}:{path}", path, _opener(content)))
+    except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
+        raise UserError(f"{name}: archive is damaged or cut off ({error}); upload it again") \
+            from error
+    return sources
+
+
+def _opener(content: bytes) -> Callable[[], BinaryIO]:
+    return lambda: io.BytesIO(content)

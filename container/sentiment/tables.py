@@ -1,0 +1,146 @@
+"""Reviews in tables: CSV with a header, and JSON Lines. One pass, line by line, never the file."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from contract.errors import UserError
+from sentiment import labels
+from sentiment.sources import Source
+
+BadRow = Callable[[str, object], None]
+"""Takes a place (file and line) and a problem; raises when there were too many."""
+
+_LABEL_COLUMNS = ("label", "sentiment")
+_TEXT_COLUMNS = ("text", "review")
+_HEADERS = "label,text or review,sentiment"
+
+_CONTENT_TYPES = {"text/csv": "csv", "application/csv": "csv",
+                  "application/jsonlines": "jsonl", "application/x-jsonlines": "jsonl",
+                  "application/x-ndjson": "jsonl"}
+_SUFFIXES = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl"}
+
+LONGEST_FIELD = 16 * 1024 * 1024
+"""Characters of one CSV field; more is an unclosed quote and not a review."""
+
+
+def kind_of(source: Source, content_type: str | None) -> str | None:
+    """`csv`, `jsonl`, `encoded`, or None for a file that is no table.
+
+    The suffix is believed before the channel's content type, which has to describe all of its
+    files at once; CSV without a header whose first row is all numbers is the encoded form.
+    """
+    stated = (content_type or "").partition(";")[0].strip().lower()
+    kind = _SUFFIXES.get(source.path.suffix.lower()) or _CONTENT_TYPES.get(stated)
+    with source.stream() as stream:
+        first = stream.readline(65536).decode("utf-8-sig", "replace").strip()
+    if kind is None and not source.path.suffix:
+        kind = "jsonl" if first.startswith("{") else "csv" if "," in first else None
+    if kind == "csv" and _all_numbers(first):
+        return "encoded"
+    return kind
+
+
+def _all_numbers(line: str) -> bool:
+    cells = line.split(",")
+    return len(cells) > 2 and all(cell.strip().strip('"').isdigit() for cell in cells[:50])
+
+
+def not_utf8(error: UnicodeDecodeError) -> str:
+    """The words for bytes that are no UTF-8."""
+    return f"byte {error.object[error.start]:#04x} is not UTF-8; save the file as UTF-8"
+
+
+def text_lines(source: Source, bad: BadRow) -> Iterator[tuple[int, str]]:
+    """Number and text of each line, its end included; a byte-order mark is dropped."""
+    with source.stream() as stream:
+        for number, line in enumerate(stream, 1):
+            try:
+                yield number, line.decode("utf-8-sig" if number == 1 else "utf-8")
+            except UnicodeDecodeError as error:
+                bad(f"{source.name} line {number}", not_utf8(error))
+
+
+def read_csv(source: Source, bad: BadRow) -> Iterator[tuple[int, str]]:
+    """(label, text) of each row.
+
+    Raises:
+        UserError: the header has not the two columns, or what `bad` raises.
+    """
+    csv.field_size_limit(LONGEST_FIELD)
+    at = 0
+
+    def lines() -> Iterator[str]:
+        nonlocal at
+        for number, line in text_lines(source, bad):
+            at = number
+            yield line
+
+    rows = csv.reader(lines(), strict=True)
+    try:
+        columns = _columns(source, next(rows, []))
+        first = at + 1
+        for row in rows:
+            if row:
+                try:
+                    yield _example(row, columns)
+                except ValueError as error:
+                    bad(f"{source.name} line {first}", error)
+            first = at + 1
+    except csv.Error as error:
+        # Where quoting is broken nothing after it can be trusted, so no tolerance here.
+        raise UserError(f"{source.name} line {at}: {error}; a text with commas, quotes or line "
+                        "ends must stand in double quotes, its own quotes doubled") from error
+
+
+def _columns(source: Source, header: list[str]) -> tuple[int, int, int]:
+    """Places of label and text, and the number of columns."""
+    names = [name.strip().lower() for name in header]
+    label = next((names.index(name) for name in _LABEL_COLUMNS if name in names), None)
+    text = next((names.index(name) for name in _TEXT_COLUMNS if name in names), None)
+    if label is None or text is None:
+        found = ",".join(name[:20] for name in header[:4])
+        raise UserError(f"{source.name} line 1: header is {found!r}, expected the columns "
+                        f"{_HEADERS}")
+    return label, text, len(names)
+
+
+def _example(row: list[str], columns: tuple[int, int, int]) -> tuple[int, str]:
+    label, text, count = columns
+    if len(row) != count:
+        raise ValueError(f"found {len(row)} columns, expected {count} as in the header; "
+                         "put texts with commas in double quotes")
+    return labels.read_label(row[label]), row[text]
+
+
+def read_json_lines(source: Source, bad: BadRow) -> Iterator[tuple[int, str]]:
+    """(label, text) of each line; blank lines are passed over. Raises what `bad` raises."""
+    for number, line in text_lines(source, bad):
+        if not line.strip():
+            continue
+        try:
+            yield _from_json(line)
+        except (ValueError, RecursionError) as error:
+            bad(f"{source.name} line {number}", error)
+
+
+def _from_json(line: str) -> tuple[int, str]:
+    try:
+        value: Any = json.loads(line)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"not a JSON object: {error.msg} at column {error.colno}") from None
+    if not isinstance(value, dict):
+        raise ValueError(f"found a JSON {type(value).__name__}, expected an object")
+    label = next((value[name] for name in _LABEL_COLUMNS if name in value), None)
+    text = next((value[name] for name in _TEXT_COLUMNS if name in value), None)
+    if label is None or not isinstance(text, str):
+        raise ValueError('expected {"label": ..., "text": "..."}, found the keys '
+                         + ", ".join(sorted(value))[:60])
+    return labels.read_label(label), text
+
+
+READERS: Mapping[str, Callable[[Source, BadRow], Iterator[tuple[int, str]]]] = {
+    "csv": read_csv, "jsonl": read_json_lines}

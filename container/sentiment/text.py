@@ -1,0 +1,144 @@
+"""From the text of a review to the ids that a model reads, and back to places in the text.
+
+A pipeline is chosen by the hyperparameter `text`, fitted once on the training reviews, and stored
+in the artifact with its vocabulary, so that training and serving cannot drift apart.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from itertools import islice
+from typing import ClassVar, NamedTuple, Protocol, Self
+
+from sentiment.markup import visible_characters, visible_text
+from sentiment.stopwords import ENGLISH
+
+NO_WORD = 0
+INFREQUENT = 1
+FIRST_WORD = 2
+MAX_WORDS = 500
+"""Words of a review that the course project keeps."""
+
+_WORD = re.compile(r"[a-z0-9]+")
+# Every byte that is not a lower-case letter or a digit becomes a space.
+_SEPARATED = bytes(code if chr(code).isascii() and (chr(code).isdigit() or chr(code).islower())
+                   else 32 for code in range(256))
+
+
+class Span(NamedTuple):
+    """A word that the model reads: `text[start:end]`, counted in characters, and its id."""
+
+    start: int
+    end: int
+    id: int
+
+
+class TextPipeline(Protocol):
+    """What training and serving need of a way from text to ids."""
+
+    name: ClassVar[str]
+
+    @property
+    def vocabulary(self) -> Mapping[str, int]:
+        """The id of each word that is known."""
+
+    @classmethod
+    def fit(cls, texts: Iterable[str], size: int) -> Self:
+        """Choose the vocabulary: at most `size` ids, those below `FIRST_WORD` included."""
+
+    def encode(self, text: str) -> list[int]:
+        """The ids of a review, without padding; empty when it holds no word."""
+
+    def spans(self, text: str) -> list[Span]:
+        """The same ids with their places, or nothing where the places cannot be told."""
+
+
+class Classic:
+    """The course project's pipeline, id for id.
+
+    HTML stripped; lower case; everything but letters and digits to space; stop words dropped;
+    Porter stems; the most frequent stems numbered from 2, ties in order of first appearance;
+    0 = no word, 1 = infrequent; cut at 500.
+    """
+
+    name: ClassVar[str] = "classic"
+
+    def __init__(self, vocabulary: Mapping[str, int]) -> None:
+        self.vocabulary: Mapping[str, int] = dict(vocabulary)
+        self._ids = _IdOfWord(self.vocabulary)
+
+    @classmethod
+    def fit(cls, texts: Iterable[str], size: int) -> Self:
+        words: Counter[bytes] = Counter()
+        for text in texts:
+            words.update(_words(text))
+        # A Counter keeps the order of first appearance, and sorting keeps the order of equals.
+        stems: Counter[str] = Counter()
+        stemmer = _Stemmer()
+        for word, count in words.items():
+            if (stem := stemmer.stem(word.decode())) is not None:
+                stems[stem] += count
+        ranked = sorted(stems, key=stems.__getitem__, reverse=True)
+        return cls({stem: index for index, stem
+                    in enumerate(ranked[:size - FIRST_WORD], FIRST_WORD)})
+
+    def encode(self, text: str) -> list[int]:
+        # Stop words have the id 0, which `filter` drops; a stem is made once per distinct word.
+        return list(islice(filter(None, map(self._ids.__getitem__, _words(text))), MAX_WORDS))
+
+    def spans(self, text: str) -> list[Span]:
+        characters = [(lower, start, end) for character, start, end in visible_characters(text)
+                      for lower in character.lower()]
+        cleaned = "".join(lower for lower, _, _ in characters)
+        found = (Span(characters[match.start()][1], characters[match.end() - 1][2],
+                      self._ids[match[0].encode()]) for match in _WORD.finditer(cleaned))
+        spans = list(islice((span for span in found if span.id), MAX_WORDS))
+        # Two parsers that disagree about odd markup would colour the wrong words.
+        return spans if [span.id for span in spans] == self.encode(text) else []
+
+
+PIPELINES: Mapping[str, type[Classic]] = {Classic.name: Classic}
+
+
+def _words(text: str) -> list[bytes]:
+    """The cleaned words; stop words are still among them."""
+    lowered = visible_text(text).lower().encode("ascii", "replace")
+    return lowered.translate(_SEPARATED).split()
+
+
+class _Stemmer:
+    """Porter's stems, and None for a stop word."""
+
+    # NLTK's stemmer recurses along a run of "y", and no word of a language is longer than this.
+    LONGEST = 100
+
+    def __init__(self) -> None:
+        from nltk.stem.porter import PorterStemmer  # half a second, so not before it is needed
+
+        self._porter = PorterStemmer()
+
+    def stem(self, word: str) -> str | None:
+        if word in ENGLISH:
+            return None
+        return word if len(word) > self.LONGEST else str(self._porter.stem(word))
+
+
+class _IdOfWord(dict[bytes, int]):
+    """Raw word -> id, filled as words are met; 0 for a stop word."""
+
+    CAPACITY = 200_000
+    """Distinct words remembered: hostile texts must not grow the memory without end."""
+
+    def __init__(self, vocabulary: Mapping[str, int]) -> None:
+        super().__init__()
+        self._vocabulary = vocabulary
+        self._stemmer = _Stemmer()
+
+    def __missing__(self, word: bytes) -> int:
+        stem = self._stemmer.stem(word.decode())
+        identifier = NO_WORD if stem is None else self._vocabulary.get(stem, INFREQUENT)
+        if len(self) < self.CAPACITY and len(word) <= _Stemmer.LONGEST:
+            self[word] = identifier
+        return identifier

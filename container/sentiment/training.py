@@ -1,0 +1,247 @@
+"""The training loop and the evaluation. They know tensors and a clock, but no files.
+
+Read `train` from top to bottom: it is the loop in the order in which things happen.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from contract.errors import PlatformError, UserError
+from contract.progress import Progress
+from sentiment.batches import MICRO_BATCH, by_length, make_batch
+from sentiment.model import LSTMClassifier
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """How to train; the names are those of the hyperparameters."""
+
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    gradient_clip: float
+    """Largest norm of the gradient; 0 for no bound."""
+    patience: int
+    """Epochs without a better validation accuracy before training ends; 0 for no such end."""
+    seed: int
+    checkpoint_seconds: float
+
+
+@dataclass(frozen=True)
+class Data:
+    """Encoded reviews and their labels."""
+
+    sequences: Sequence[npt.NDArray[np.int32]]
+    labels: npt.NDArray[np.float32]
+    """1 for positive, shape (reviews,)."""
+
+    def __len__(self) -> int:
+        return len(self.sequences)
+
+    def lengths(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        return np.fromiter((len(self.sequences[row]) for row in rows), np.int64, len(rows))
+
+
+@dataclass
+class State:
+    """Where a run stands; with the weights and the optimiser all that a resume needs."""
+
+    epoch: int = 0
+    """Epochs that are complete."""
+    rows: int = 0
+    """Reviews of the current epoch that have been learned."""
+    loss_sum: float = 0.0
+    """Sum of the losses over those reviews."""
+    seconds: float = 0.0
+    best_epoch: int = 0
+    best: dict[str, Tensor] = field(default_factory=dict)
+    """Weights of the best epoch so far, on the CPU; empty before the first is complete."""
+    history: list[dict[str, float]] = field(default_factory=list)
+    """The metrics of each complete epoch."""
+
+
+@dataclass(frozen=True)
+class Device:
+    """Where to compute, and in which precision."""
+
+    device: torch.device
+    precision: torch.dtype
+
+    @property
+    def micro_batch(self) -> int:
+        """A GPU wants a batch at once: it is bound by the number of steps, not by padding."""
+        return MICRO_BATCH if self.device.type == "cpu" else 1 << 20
+
+    def autocast(self) -> torch.autocast:
+        return torch.autocast(self.device.type, dtype=self.precision,
+                              enabled=self.precision is not torch.float32)
+
+
+def choose_device(wanted: str) -> Device:
+    """`auto`, `cpu` or `cuda`; says in the log what it is and why.
+
+    Raises:
+        PlatformError: a GPU is asked for and there is none.
+    """
+    if wanted == "cuda" and not torch.cuda.is_available():
+        raise PlatformError("device is cuda, but this machine shows no GPU; choose a GPU instance "
+                            "and the GPU image, or device auto")
+    if wanted == "cpu" or not torch.cuda.is_available():
+        log.info("computing on the CPU with %d threads, float32", torch.get_num_threads())
+        return Device(torch.device("cpu"), torch.float32)
+    precision = torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+    log.info("computing on %s, mixed precision %s", torch.cuda.get_device_name(), precision)
+    return Device(torch.device("cuda"), precision)
+
+
+def train(model: LSTMClassifier, optimizer: torch.optim.Optimizer, state: State, data: Data,
+          validation: Data, settings: Settings, device: Device, *,
+          should_stop: Callable[[], bool], checkpoint: Callable[[], None],
+          report: Callable[[dict[str, float]], None]) -> None:
+    """Train until the epochs are done, patience has run out, or `should_stop` says so.
+
+    `state` is brought up to date as it goes and holds the best weights at the end; `checkpoint`
+    is called at the end of every epoch, every `checkpoint_seconds`, and when asked to stop.
+
+    Raises:
+        UserError: the loss is not a finite number any more.
+    """
+    scaler = torch.amp.GradScaler(enabled=device.precision is torch.float16)
+    while state.epoch < settings.epochs and not _out_of_patience(state, settings):
+        started = last_checkpoint = time.monotonic()
+        # The order depends on seed and epoch alone, so a resumed epoch goes on where it was.
+        order = np.random.default_rng([settings.seed, state.epoch]).permutation(len(data))
+        model.train()
+        with Progress(f"epoch {state.epoch + 1}/{settings.epochs}", len(data), "reviews",
+                      done=state.rows) as progress:
+            while state.rows < len(data):
+                rows = order[state.rows:state.rows + settings.batch_size]
+                loss = _learn(model, optimizer, scaler, data, rows, settings, device)
+                state.loss_sum += loss * len(rows)
+                state.rows += len(rows)
+                progress.advance(len(rows))
+                if should_stop():
+                    state.seconds += time.monotonic() - started
+                    checkpoint()
+                    return
+                if time.monotonic() - last_checkpoint > settings.checkpoint_seconds:
+                    checkpoint()
+                    last_checkpoint = time.monotonic()
+        state.seconds += time.monotonic() - started
+        _finish_epoch(model, state, data, validation, device, report)
+        checkpoint()
+
+
+def _learn(model: LSTMClassifier, optimizer: torch.optim.Optimizer, scaler: torch.amp.GradScaler,
+           data: Data, rows: npt.NDArray[np.int64], settings: Settings, device: Device) -> float:
+    """One step of the optimiser on `rows`; returns their mean loss."""
+    optimizer.zero_grad(set_to_none=True)
+    total = torch.zeros((), device=device.device)
+    for group in by_length(data.lengths(rows), device.micro_batch):
+        chosen = rows[group]
+        batch = make_batch([data.sequences[row] for row in chosen]).to(device.device)
+        labels = torch.from_numpy(data.labels[chosen]).to(device.device)
+        with device.autocast():
+            logits = model(batch.ids, batch.lengths)
+        loss = nn.functional.binary_cross_entropy_with_logits(
+            logits.float(), labels, reduction="sum") / len(rows)
+        scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+        total += loss.detach()
+    mean = float(total)
+    if not math.isfinite(mean):
+        raise UserError(f"the loss is {mean} after {len(rows)} more reviews; "
+                        f"lower learning_rate (now {settings.learning_rate:g})")
+    if settings.gradient_clip:
+        scaler.unscale_(optimizer)
+        nn.utils.clip_grad_norm_(model.parameters(), settings.gradient_clip)
+    scaler.step(optimizer)
+    scaler.update()
+    return mean
+
+
+def _finish_epoch(model: LSTMClassifier, state: State, data: Data, validation: Data,
+                  device: Device, report: Callable[[dict[str, float]], None]) -> None:
+    """Evaluate, report, and keep the weights if they are the best so far."""
+    metrics = {"train:loss": state.loss_sum / len(data)}
+    if len(validation):
+        metrics |= {f"validation:{name}": value
+                    for name, value in evaluate(model, validation, device).items()}
+    state.epoch, state.rows, state.loss_sum = state.epoch + 1, 0, 0.0
+    state.history.append(metrics)
+    if max(state.history, key=_merit) is metrics:
+        state.best = {name: tensor.detach().cpu().clone()
+                      for name, tensor in model.state_dict().items()}
+        state.best_epoch = state.epoch
+    if len(validation):
+        metrics["validation:best_accuracy"] = state.history[state.best_epoch - 1][
+            "validation:accuracy"]
+    metrics["epoch"] = float(state.epoch)
+    report(metrics)
+
+
+def _merit(metrics: dict[str, float]) -> tuple[float, float]:
+    """Higher is better: validation accuracy, then validation loss; without them, the last epoch."""
+    if "validation:accuracy" in metrics:
+        return metrics["validation:accuracy"], -metrics["validation:loss"]
+    return metrics.get("epoch", math.inf), 0.0
+
+
+def _out_of_patience(state: State, settings: Settings) -> bool:
+    return bool(settings.patience and state.epoch - state.best_epoch >= settings.patience)
+
+
+def evaluate(model: LSTMClassifier, data: Data, device: Device) -> dict[str, float]:
+    """`loss` (mean cross entropy in nats) and `accuracy` (0 to 1) on all of `data`."""
+    model.eval()
+    loss, correct = 0.0, 0
+    rows = np.arange(len(data))
+    size = max(MICRO_BATCH, min(device.micro_batch, 512))
+    with torch.inference_mode(), Progress("evaluating", len(data), "reviews") as progress:
+        for group in by_length(data.lengths(rows), size):
+            batch = make_batch([data.sequences[row] for row in group]).to(device.device)
+            labels = torch.from_numpy(data.labels[group]).to(device.device)
+            with device.autocast():
+                logits = model(batch.ids, batch.lengths).float()
+            loss += float(nn.functional.binary_cross_entropy_with_logits(
+                logits, labels, reduction="sum"))
+            correct += int(((logits > 0).float() == labels).sum())
+            progress.advance(len(group))
+    return {"loss": loss / len(data), "accuracy": correct / len(data)}
+
+
+def adam(model: nn.Module, settings: Settings) -> torch.optim.Optimizer:
+    return torch.optim.Adam(model.parameters(), lr=settings.learning_rate)
+
+
+def seed_everything(seed: int) -> None:
+    """Weights start from `seed`; the order of reviews is drawn from it in `train`."""
+    torch.manual_seed(seed)
+
+
+def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """The optimiser's memory as flat names, for a file of tensors."""
+    states: dict[int, dict[str, Any]] = optimizer.state_dict()["state"]
+    return {f"{index}.{name}": value for index, state in states.items()
+            for name, value in state.items()}
+
+
+def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
+    """The inverse of `optimizer_tensors`."""
+    states: dict[int, dict[str, Tensor]] = {}
+    for key, value in tensors.items():
+        index, _, name = key.partition(".")
+        states.setdefault(int(index), {})[name] = value
+    optimizer.load_state_dict(optimizer.state_dict() | {"state": states})

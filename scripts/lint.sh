@@ -1,0 +1,6 @@
+#!/bin/sh
+# Lint and types. `make lint` sets up what this needs.
+set -eu
+cd "$(dirname "$0")/.."
+.venv/bin/ruff check
+.venv/bin/mypy

@@ -1,0 +1,28 @@
+#!/bin/sh
+# Make or refresh the virtual environment .venv: `setup.sh` for running, `setup.sh dev` for tests.
+# Quick when nothing has changed; remove .venv to begin anew.
+set -eu
+cd "$(dirname "$0")/.."
+
+files=requirements.txt
+[ "${1-}" != dev ] || files="requirements.txt requirements-dev.txt"
+stamp=.venv/installed-${1-run}
+wanted=$(cat $files scripts/install.sh; echo "${TORCH_LOCAL-+cpu} ${TORCH_INDEX-}")
+if [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$wanted" ]; then
+    echo "set-up: .venv is up to date"
+    exit 0
+fi
+
+python=${PYTHON:-python3.11}
+command -v "$python" >/dev/null || {
+    echo "set-up: no $python on the PATH; install Python 3.11 or set PYTHON" >&2
+    exit 1
+}
+echo "set-up: installing $files into .venv (some minutes the first time)"
+[ -x .venv/bin/python ] || "$python" -m venv .venv || {
+    echo "set-up: cannot make .venv; on Debian or Ubuntu: apt-get install python3.11-venv" >&2
+    exit 1
+}
+scripts/install.sh .venv/bin/python $files
+printf '%s\n' "$wanted" >"$stamp"
+echo "set-up: done"
