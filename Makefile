@@ -27,6 +27,11 @@ lint: ## lint and types only
 	@scripts/setup.sh dev
 	@scripts/lint.sh
 
+.PHONY: docs
+docs: ## write docs/hyperparameters.md from the declaration
+	@scripts/setup.sh
+	@.venv/bin/python scripts/docs.py
+
 .PHONY: image
 image: ## build the CPU image: $(IMAGE):cpu
 	@scripts/build.sh $(IMAGE):cpu --build-arg TORCH_INDEX
