@@ -27,11 +27,13 @@ RUN cd /opt/program \
 
 FROM ${BASE}
 # The image's own places come before the base's; root, because the platform expects it (S2, N1).
+# Two arenas: otherwise each of a server's threads keeps the memory of the largest batch it has seen.
 ENV PATH=/opt/program:/opt/venv/bin:/usr/local/bin:/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin \
     LANG=C.UTF-8 \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \
-    TMPDIR=/tmp
+    TMPDIR=/tmp \
+    MALLOC_ARENA_MAX=2
 # Pipelines and several containers on one endpoint may choose the port (S16).
 LABEL com.amazonaws.sagemaker.capabilities.accept-bind-to-port=true
 COPY --from=build /opt/venv /opt/venv

@@ -70,7 +70,7 @@ def train_epoch(model: LSTMClassifier, optimizer: torch.optim.Optimizer, rows: t
         optimizer.zero_grad()
         loss = nn.functional.binary_cross_entropy(model(rows[at:at + batch_size]),
                                                   labels[at:at + batch_size])
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         losses.append(loss.item())
     return sum(losses) / len(losses)

@@ -1,0 +1,176 @@
+"""Learning: the published loop, every review padded to 500, against ours, on the same batches.
+
+Both start from the same weights and take the same reviews in the same order, with the same
+optimiser, so their losses must be equal up to rounding. All of it runs on one core and one thread.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+sys.path.extend(str(Path(__file__).resolve().parents[1] / place)
+                for place in (".", "container", "tests"))
+
+import numpy as np
+import torch
+
+import published
+from benchmarks import measure
+from benchmarks.reviews import Review, add_archive_option, read_reviews
+from sentiment import training
+from sentiment.batches import MICRO_BATCH, by_length
+from sentiment.model import LSTMClassifier, LSTMSettings
+from sentiment.text import Classic
+
+EMBEDDING, HIDDEN, VOCABULARY, BATCH = 32, 200, 5000, 512
+# The published loop bounds no gradient, so ours does not either.
+SETTINGS = training.Settings(epochs=1, batch_size=BATCH, learning_rate=0.001, gradient_clip=0,
+                             patience=0, seed=1, checkpoint_seconds=60)
+CPU = training.Device(torch.device("cpu"), torch.float32)
+PUBLISHED, OURS = "published loop", "ours"
+LARGEST_DIFFERENCE = 1e-3
+"""Rounding grows from step to step; in the first steps it stays far below this."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure and print; returns 1 if the losses differ."""
+    options = _options(arguments)
+    about = measure.machine()
+    measure.pin(measure.cores()[-1])
+    torch.set_num_threads(1)
+    reviews = read_reviews(options.archive, "train")
+    if not options.epoch:
+        reviews = reviews[:options.rounds * options.batches * BATCH]
+    data = _encode(reviews)
+    per_round = len(data) if options.epoch else options.batches * BATCH
+    rounds = 1 if options.epoch else options.rounds
+    old, new = _loops(data)
+    results = measure.alternate(rounds, {
+        PUBLISHED: lambda at: old.learn(at * per_round, per_round),
+        OURS: lambda at: new.learn(at * per_round, per_round),
+    })
+    print(about)
+    print(_table(results, data))
+    loss, weight = _largest_differences(old, new)
+    print(f"\n{len(old.losses)} steps of {BATCH} reviews from the same start: the losses differ by "
+          f"at most {loss:.1e}, the weights at the end by at most {weight:.1e}; mean loss "
+          f"{np.mean(old.losses):.6f} and {np.mean(new.losses):.6f}, last "
+          f"{old.losses[-1]:.6f} and {new.losses[-1]:.6f}")
+    return 0 if options.epoch or loss < LARGEST_DIFFERENCE else 1
+
+
+class _Old:
+    """The published loop. Its rows are padded before the clock starts."""
+
+    def __init__(self, model: published.LSTMClassifier, data: training.Data) -> None:
+        self.losses: list[float] = []
+        self.model = model
+        self._optimizer = torch.optim.Adam(model.parameters(), lr=SETTINGS.learning_rate)
+        rows = np.zeros((len(data), 1 + published.PAD), np.int64)
+        for row, ids in zip(rows, data.sequences, strict=True):
+            row[0] = len(ids)
+            row[1:1 + len(ids)] = ids
+        self._rows = torch.from_numpy(rows)
+        self._labels = torch.from_numpy(data.labels)
+
+    def learn(self, start: int, count: int) -> measure.Round:
+        def work() -> int:
+            for at in range(start, start + count, BATCH):
+                self.losses.append(published.train_epoch(
+                    self.model, self._optimizer, self._rows[at:at + BATCH],
+                    self._labels[at:at + BATCH], BATCH))
+            return count
+        return measure.timed(work)
+
+
+class _New:
+    """Our step. Grouping by length and padding are part of it."""
+
+    def __init__(self, model: LSTMClassifier, data: training.Data) -> None:
+        self.losses: list[float] = []
+        self.model = model
+        self._optimizer = training.adam(model, SETTINGS)
+        self._scaler = torch.amp.GradScaler(enabled=False)
+        self._data = data
+
+    def learn(self, start: int, count: int) -> measure.Round:
+        def work() -> int:
+            for at in range(start, start + count, BATCH):
+                rows = np.arange(at, min(at + BATCH, len(self._data)))
+                self.losses.append(training._learn(self.model, self._optimizer, self._scaler,
+                                                   self._data, rows, SETTINGS, CPU))
+            return count
+        return measure.timed(work)
+
+
+class _Loops(NamedTuple):
+    old: _Old
+    new: _New
+
+
+def _loops(data: training.Data) -> _Loops:
+    """Both loops with the same weights."""
+    torch.manual_seed(1)
+    theirs = published.LSTMClassifier(EMBEDDING, HIDDEN, VOCABULARY)
+    ours = LSTMClassifier(LSTMSettings(vocabulary_size=VOCABULARY, embedding_dim=EMBEDDING,
+                                       hidden_dim=HIDDEN))
+    ours.load_state_dict(theirs.state_dict())
+    return _Loops(_Old(theirs.train(), data), _New(ours.train(), data))
+
+
+def _largest_differences(old: _Old, new: _New) -> tuple[float, float]:
+    """Of the losses, step by step, and of the weights after the last step."""
+    theirs, ours = old.model.state_dict(), new.model.state_dict()
+    return (max(abs(one - other) for one, other in zip(old.losses, new.losses, strict=True)),
+            max(float((theirs[name] - ours[name]).abs().max()) for name in theirs))
+
+
+def _encode(reviews: Sequence[Review]) -> training.Data:
+    texts = [review.content.decode() for review in reviews]
+    pipeline = Classic.fit(texts, VOCABULARY)
+    return training.Data([np.array(pipeline.encode(text), np.int32) for text in texts],
+                         np.array([review.label for review in reviews], np.float32))
+
+
+def _table(results: dict[str, list[measure.Round]], data: training.Data) -> str:
+    base = measure.per_cpu_second(results[PUBLISHED]).median
+    words = {PUBLISHED: float(published.PAD), OURS: _padded_words(data)}
+    return measure.markdown_table(
+        ("way", "reviews", "reviews/s, wall", "reviews per CPU second", "times published",
+         "words computed per review"),
+        [(name, sum(entry.reviews for entry in rounds), measure.per_wall_second(rounds),
+          measure.per_cpu_second(rounds),
+          measure.number(measure.per_cpu_second(rounds).median / base),
+          measure.number(words[name]))
+         for name, rounds in results.items()])
+
+
+def _padded_words(data: training.Data) -> float:
+    """Steps of the network per review, padding included."""
+    total = 0
+    for at in range(0, len(data), BATCH):
+        lengths = data.lengths(np.arange(at, min(at + BATCH, len(data))))
+        total += sum(int(lengths[group].max()) * len(group)
+                     for group in by_length(lengths, MICRO_BATCH))
+    return total / len(data)
+
+
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="benchmarks/training.py", description=__doc__,
+        epilog=f"embedding {EMBEDDING}, hidden {HIDDEN}, vocabulary {VOCABULARY}, batch {BATCH}.")
+    add_archive_option(parser)
+    parser.add_argument("--rounds", type=int, default=5, help="default: %(default)s")
+    parser.add_argument("--batches", type=int, default=2,
+                        help="in each round and for each loop (default: %(default)s)")
+    parser.add_argument("--epoch", action="store_true",
+                        help="one whole epoch of each instead: minutes")
+    return parser.parse_args(arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
