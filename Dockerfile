@@ -9,21 +9,21 @@ RUN python -m venv /opt/venv
 COPY requirements.txt /build/requirements.txt
 COPY scripts/install.sh /build/scripts/install.sh
 RUN /build/scripts/install.sh /opt/venv/bin/python /build/requirements.txt
-# What is there for compiling against torch and for its own tests is of no use at run time.
+# What is there for compiling against the packages and for their own tests is of no use at run time.
 RUN cd /opt/venv/lib/python3.11/site-packages \
- && rm -rf torch/include torch/test torch/share torch/bin/test_* \
-      torch/bin/*Test torch/lib/*_test.so torch/lib/*.a \
- && find . -type d \( -name tests -o -name test \) \
-      \( -path './sympy/*' -o -path './networkx/*' -o -path './numpy/*' -o -path './nltk/*' \
-         -o -path './joblib/*' \) -prune -exec rm -rf {} + \
+ && rm -rf torch/include torch/test torch/share torch/bin/test_* torch/bin/*Test torch/lib/*_test.so \
+ && find . \( -name '*.h' -o -name '*.hpp' -o -name '*.cuh' -o -name '*.a' \) -delete \
+ && find . -type d \( -name tests -o -name test \) -not -path '*.dist-info/*' -prune \
+      -exec rm -rf {} + \
  && /opt/venv/bin/python -m pip uninstall --yes pip \
- && find /opt/venv -type d -name __pycache__ -prune -exec rm -rf {} +
+ && find /opt/venv -type d -name __pycache__ -prune -exec rm -rf {} + \
+ && chmod -R go+rX /opt/venv
 COPY container/ /opt/program/
 # Fails the build where a checkout has spoiled line ends or modes.
 RUN cd /opt/program \
  && for program in entrypoint train serve; do \
       test -x $program && ! grep -q "$(printf '\r')" $program || exit 1; done \
- && chmod -R go+rX /opt/program /opt/venv
+ && chmod -R go+rX /opt/program
 
 FROM ${BASE}
 # The image's own places come before the base's; root, because the platform expects it (S2, N1).
@@ -40,6 +40,9 @@ COPY --from=build /opt/venv /opt/venv
 COPY --from=build /opt/program /opt/program
 WORKDIR /opt/program
 # Fails the build where an import is missing, or something that was removed is needed after all.
-RUN python -c "import sentiment.predictor, sentiment.job, contract.serving.server"
+# The bytecode that it leaves in /opt/venv makes a start twice as fast for 50 MB.
+RUN PYTHONDONTWRITEBYTECODE= python -c "import contract.serving.server, nltk.stem.porter, torch, \
+sentiment.job, sentiment.predictor; torch.optim.Adam([torch.zeros(1)])" \
+ && find . -type d -name __pycache__ -prune -exec rm -rf {} + && rm -rf /tmp/*
 ENTRYPOINT ["/opt/program/entrypoint"]
 CMD ["train"]

@@ -30,14 +30,17 @@ class CheckpointStore:
         self._last_step = max((step for step, _, _ in self._files()), default=0)
 
     def save(self, content: bytes) -> Path:
-        """Add a checkpoint, newer than all others, and drop the oldest of this run."""
+        """Add a checkpoint, newer than all others; drop the damaged and the oldest of this run."""
         self.directory.mkdir(parents=True, exist_ok=True)
         self._last_step += 1
         digest = hashlib.sha256(content).hexdigest()[:16]
         path = self.directory / f"checkpoint-{self.run}-{self._last_step:08d}-{digest}.bin"
         write_atomic(path, content)
-        for _, _, old in self._files()[self.keep:]:
-            old.unlink(missing_ok=True)
+        # A damaged one must not take the place of a whole one among those kept.
+        whole = [kept for kept, _ in self.load()]
+        for _, _, old in self._files():
+            if old not in whole[:self.keep]:
+                old.unlink(missing_ok=True)
         return path
 
     def load(self) -> Iterator[tuple[Path, bytes]]:

@@ -14,7 +14,7 @@ def write_atomic(path: Path, content: bytes, *, mode: int = 0o644) -> None:
     """Write `content` to `path`: complete, durable and readable by every user, or not at all.
 
     The bytes go to an unnamed file first, where the file system can do that: a process that is
-    killed then leaves nothing behind, not even a temporary file for the platform to upload.
+    killed while it writes then leaves nothing behind for the platform to upload.
 
     Raises:
         OSError: the disk is full, the place read-only, and so on.
@@ -22,8 +22,8 @@ def write_atomic(path: Path, content: bytes, *, mode: int = 0o644) -> None:
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}{TEMPORARY_SUFFIX}")
     directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        _write(directory, temporary, content, mode)
-        os.replace(temporary, path)
+        if _write(directory, path, temporary, content, mode):
+            os.replace(temporary, path)
         with contextlib.suppress(OSError):  # some network file systems refuse; the data is safe
             os.fsync(directory)
     except BaseException:
@@ -34,20 +34,26 @@ def write_atomic(path: Path, content: bytes, *, mode: int = 0o644) -> None:
         os.close(directory)
 
 
-def _write(directory: int, path: Path, content: bytes, mode: int) -> None:
-    """Make the new file `path` in the open `directory`."""
+def _write(directory: int, path: Path, temporary: Path, content: bytes, mode: int) -> bool:
+    """Make the file in the open `directory`; returns whether it is at `temporary` still."""
     unnamed = _open_unnamed(path.parent)
     descriptor = unnamed
     if descriptor is None:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         with os.fdopen(descriptor, "wb", closefd=False) as stream:
             stream.write(content)
         os.fchmod(descriptor, mode)
         os.fsync(descriptor)
-        if unnamed is not None:
-            # A directory descriptor makes Python call linkat, the only call that follows /proc.
+        if unnamed is None:
+            return True
+        # A directory descriptor makes Python call linkat, the only call that follows /proc.
+        try:
             os.link(f"/proc/self/fd/{descriptor}", path, src_dir_fd=directory)
+        except FileExistsError:  # a link replaces nothing; a rename does
+            os.link(f"/proc/self/fd/{descriptor}", temporary, src_dir_fd=directory)
+            return True
+        return False
     finally:
         os.close(descriptor)
 

@@ -57,8 +57,8 @@ class Hyperparameter:
         if self.minimum is None and self.maximum is None:
             return ""
         bracket = "(" if self.open_minimum else "["
-        low = "(-inf" if self.minimum is None else f"{bracket}{self.minimum:g}"
-        high = "inf)" if self.maximum is None else f"{self.maximum:g}]"
+        low = "(-inf" if self.minimum is None else f"{bracket}{_number(self.minimum)}"
+        high = "inf)" if self.maximum is None else f"{_number(self.maximum)}]"
         return f"{low}, {high}"
 
     def read(self, raw: object) -> Value:
@@ -88,10 +88,16 @@ class Hyperparameter:
         if isinstance(value, (int, float)) and not isinstance(value, bool):
             low = -math.inf if self.minimum is None else self.minimum
             high = math.inf if self.maximum is None else self.maximum
-            if not (math.isfinite(value) and low <= value <= high):
+            # A whole number of 400 digits is no float, so the bounds come first.
+            if not low <= value <= high or not math.isfinite(value):
                 raise ValueError
             if self.open_minimum and value == low:
                 raise ValueError
+
+
+def canonical(name: str) -> str:
+    """The declared spelling of a name: dash and underscore, upper and lower case are the same."""
+    return name.strip().replace("-", "_").lower()
 
 
 def resolve(declared: Sequence[Hyperparameter], given: Mapping[str, object]) -> dict[str, Value]:
@@ -110,7 +116,7 @@ def resolve(declared: Sequence[Hyperparameter], given: Mapping[str, object]) -> 
     for key, raw in given.items():
         if key.startswith(_RESERVED):
             continue
-        name = key.strip().replace("-", "_").lower()
+        name = canonical(key)
         row = by_name.get(name)
         if row is None:
             problems.append(f"unknown hyperparameter {key!r}{_nearest(name, by_name)}")
@@ -135,6 +141,10 @@ def markdown_table(declared: Iterable[Hyperparameter]) -> str:
         default = "" if row.default is None else f"`{_json(row.default)}`"
         rows.append(f"| `{row.name}` | {row.expected} | {default} | {tune} | {row.help} |")
     return "\n".join(rows) + "\n"
+
+
+def _number(value: float) -> str:
+    return str(int(value)) if float(value).is_integer() else f"{value:g}"
 
 
 def _unquoted(raw: object) -> str:

@@ -28,7 +28,8 @@ class Channel:
 
     @property
     def is_empty(self) -> bool:
-        return not self.directory.is_dir() or next(self.directory.iterdir(), None) is None
+        return not self.directory.is_dir() or all(
+            entry.name.startswith(".") for entry in self.directory.iterdir())
 
 
 def read_hyperparameters(paths: Paths) -> dict[str, Any]:

@@ -10,8 +10,6 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-_NUMBER = r"(-?[0-9]+(?:\.[0-9]+)?)"
-
 
 @dataclass(frozen=True)
 class Metric:
@@ -23,8 +21,8 @@ class Metric:
 
     @property
     def regex(self) -> str:
-        """For `MetricDefinitions`: one capture group, anchored at the name and the semicolon."""
-        return rf"(?:^|\s){self.name}={_NUMBER};"
+        """For `MetricDefinitions`: one capture group, between the name and the semicolon."""
+        return f"{self.name}=([0-9.eE+-]+);"
 
 
 def metric_line(values: Mapping[str, float]) -> str:

@@ -71,10 +71,11 @@ def describe(algorithm: Algorithm) -> dict[str, object]:
 
 def _run(algorithm: Algorithm, paths: Paths, overrides: Mapping[str, str],
          stop: StopRequest) -> None:
-    given = {**jobconfig.read_hyperparameters(paths), **overrides}
+    overridden = {hyperparameters.canonical(name) for name in overrides}
+    given = {name: value for name, value in jobconfig.read_hyperparameters(paths).items()
+             if hyperparameters.canonical(name) not in overridden} | dict(overrides)
     values = hyperparameters.resolve(algorithm.hyperparameters, given)
-    processors = cpus.available()
-    cpus.bound_numeric_threads(processors, os.environ)
+    processors = cpus.bound_numeric_threads(cpus.available(), os.environ)
     log.info("training %s with %d processors; settings %s", algorithm.name, processors,
              json.dumps(values))
     job = TrainingJob(
@@ -106,7 +107,7 @@ def _fail(error: BaseException, paths: Paths) -> int:
     log.error("%s", sentence)
     try:
         paths.failure.parent.mkdir(parents=True, exist_ok=True)
-        paths.failure.write_text(sentence[:FAILURE_LIMIT] + "\n", encoding="utf-8",
+        paths.failure.write_text(sentence[:FAILURE_LIMIT - 1] + "\n", encoding="utf-8",
                                  errors="replace")
     except OSError as problem:  # the exit status still tells, and the log has the sentence
         log.error("could not write %s: %s", paths.failure, problem)

@@ -51,7 +51,7 @@ def save_model(directory: Path, network: LSTMClassifier, weights: Mapping[str, T
                pipeline: TextPipeline, facts: Mapping[str, Any]) -> None:
     """Write the artifact; `facts` (data, training figures) go into the description as they are."""
     contents = {
-        VOCABULARY: json.dumps(pipeline.vocabulary, ensure_ascii=False).encode(),
+        VOCABULARY: json.dumps(pipeline.vocabulary).encode(),
         WEIGHTS: save({name: tensor.detach().cpu().contiguous()
                        for name, tensor in weights.items()}),
     }
@@ -130,7 +130,7 @@ def _checked(directory: Path, name: str, description: Mapping[str, Any]) -> byte
     try:
         stated = description["files"][name]
         size, digest = int(stated["bytes"]), str(stated["sha256"])
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         raise UserError(f"{DESCRIPTION}: files.{name} lacks bytes and sha256") from None
     path = directory / name
     if not path.is_file():
@@ -164,8 +164,8 @@ def _network(description: Mapping[str, Any], content: bytes) -> LSTMClassifier:
                         f"known are {', '.join(ARCHITECTURES)}")
     try:
         tensors = load(content)
-    except (SafetensorError, ValueError) as error:
-        raise UserError(f"{WEIGHTS} is not a safetensors file: {error}") from error
+    except (SafetensorError, ValueError, KeyError) as error:  # KeyError: a type torch lacks
+        raise UserError(f"{WEIGHTS} is not a safetensors file of this kind: {error}") from error
     return fill_network(name, stated.get("settings"), tensors, WEIGHTS)
 
 
@@ -186,12 +186,17 @@ def fill_network(name: str, settings: object, tensors: Mapping[str, Tensor],
     except TypeError as error:
         raise UserError(f"{place}: settings do not fit architecture {name}: {error}") from error
     wanted = network.state_dict()
-    if wrong := sorted(wanted.keys() ^ tensors.keys()):
+    if wrong := sorted(map(str, wanted.keys() ^ tensors.keys())):
         raise UserError(f"{place}: tensors missing or unknown: {', '.join(wrong[:4])}")
-    for key, tensor in tensors.items():
-        if tensor.shape != wanted[key].shape or tensor.dtype != torch.float32:
+    for key, expected in wanted.items():
+        tensor = tensors[key]
+        if tensor.shape != expected.shape or tensor.dtype != torch.float32:
             raise UserError(f"{place}: tensor {key} is {tuple(tensor.shape)} {tensor.dtype}, "
-                            f"expected {tuple(wanted[key].shape)} torch.float32")
+                            f"expected {tuple(expected.shape)} torch.float32")
+        if (tensor.layout is not torch.strided or tensor.device.type != "cpu"
+                or not tensor.is_contiguous()):
+            # One stored number can be declared to be a million: checking it would allocate them.
+            raise UserError(f"{place}: tensor {key} is not stored as plain numbers")
         if not bool(torch.isfinite(tensor).all()):
             raise UserError(f"{place}: tensor {key} holds values that are not finite")
     network.load_state_dict(dict(tensors), assign=True)

@@ -26,6 +26,9 @@ from sentiment.sources import Source, find_sources
 
 log = logging.getLogger(__name__)
 
+_KINDS = ("expected pos/*.txt and neg/*.txt, a .csv with a header, a .jsonl, or encoded rows with "
+          "word_dict")
+
 _SIDES = {"pos": labels.POSITIVE, "neg": labels.NEGATIVE}
 
 
@@ -109,16 +112,15 @@ def read_reviews(channel: Channel, *, max_bad_rows: int = 0,
 
 def _check_whole(channel: Channel, reviews: Reviews) -> None:
     if not reviews.labels:
-        raise UserError(f"channel {channel.name!r} has no labelled review; expected pos/*.txt and "
-                        "neg/*.txt, a .csv with a header, a .jsonl, or encoded rows with word_dict")
+        raise UserError(f"channel {channel.name!r} has no labelled review; {_KINDS}")
     if reviews.texts and reviews.encoded:
         raise UserError(f"channel {channel.name!r} mixes texts and encoded rows; give one kind")
     if not reviews.encoded:
         reviews.vocabulary = None
     for name, count in reviews.counts.items():
         if count == 0:
-            raise UserError(f"channel {channel.name!r}: class {name!r} is empty; all "
-                            f"{len(reviews)} reviews have the other label")
+            raise UserError(f"channel {channel.name!r}: class {name!r} is empty; every review "
+                            f"found ({len(reviews)} in all) has the other label")
 
 
 def _folder_examples(channel: Channel, sources: list[Source],
@@ -158,6 +160,8 @@ def _table_examples(channel: Channel, sources: list[Source],
         kind = tables.kind_of(source, channel.content_type)
         if kind is None:
             ignored.append(source.name)
+            if len(ignored) == len(sources):
+                raise UserError(f"{ignored[0]}: of no kind that is read here; {_KINDS}")
         elif kind == "encoded":
             for label, ids in encoded.read_rows(source, vocabulary, bad.add):
                 yield Example(label, ids)

@@ -25,6 +25,9 @@ Ids = npt.NDArray[np.int32]
 
 _PICKLE, _JSON = "word_dict.pkl", "word_dict.json"
 
+LARGEST_VOCABULARY = 1_000_000
+"""Ids there may be, as many as `vocab_size` admits: the embedding has a row for each."""
+
 
 def take_word_dict(sources: list[Source]) -> tuple[list[Source], Mapping[str, int] | None]:
     """Part a channel's files into the data and the word dictionary, if there is one.
@@ -35,11 +38,14 @@ def take_word_dict(sources: list[Source]) -> tuple[list[Source], Mapping[str, in
     found = {source.path.name: source for source in sources
              if source.path.name in (_PICKLE, _JSON)}
     rest = [source for source in sources if source.path.name not in (_PICKLE, _JSON)]
-    if _JSON in found:
-        return rest, parse_word_dict(found[_JSON].read(), found[_JSON].name)
-    if _PICKLE in found:
-        return rest, read_word_dict(found[_PICKLE].read(), found[_PICKLE].name)
-    return rest, None
+    source = found.get(_JSON) or found.get(_PICKLE)
+    if source is None:
+        return rest, None
+    read = parse_word_dict if source.path.name == _JSON else read_word_dict
+    vocabulary = read(source.read(), source.name)
+    if any(not 0 <= index < LARGEST_VOCABULARY for index in vocabulary.values()):
+        raise UserError(f"{source.name}: a word's id is outside 0 to {LARGEST_VOCABULARY - 1}")
+    return rest, vocabulary
 
 
 def parse_word_dict(content: bytes, name: str) -> dict[str, int]:

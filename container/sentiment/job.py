@@ -14,9 +14,11 @@ import torch
 
 from contract.algorithm import TrainingJob
 from contract.checkpoints import CheckpointStore
+from contract.errors import UserError
 from contract.hyperparameters import Value
 from contract.jobconfig import Channel, require_channel
 from contract.metrics import metric_line
+from contract.stopping import Stopped
 from sentiment import model, snapshot, training
 from sentiment.artifact import save_model
 from sentiment.dataset import Reviews, read_reviews
@@ -76,6 +78,7 @@ def _prepare(job: TrainingJob, channel: Channel) -> Split:
     held_out = job.channels.get("validation")
     if held_out is not None and not held_out.is_empty:
         apart = _read(job, held_out)
+        _check_same_words(held_out, apart, reviews.vocabulary)
         fraction = 0.0
     else:
         apart = Reviews()
@@ -99,6 +102,14 @@ def _read(job: TrainingJob, channel: Channel) -> Reviews:
     log.info("channel %s: %d positive and %d negative reviews", channel.name,
              reviews.counts["positive"], reviews.counts["negative"])
     return reviews
+
+
+def _check_same_words(channel: Channel, reviews: Reviews,
+                      vocabulary: Mapping[str, int] | None) -> None:
+    """Raises UserError: rows of ids that stand for other words than the training channel's."""
+    if reviews.vocabulary is not None and reviews.vocabulary != vocabulary:
+        raise UserError(f"channel {channel.name!r}: its word_dict is not the training channel's, "
+                        "so its ids mean other words; encode both with one word_dict")
 
 
 def _validation_rows(reviews: Reviews, fraction: float, seed: int) -> np.ndarray[Any, Any]:
@@ -188,6 +199,16 @@ def _save(job: TrainingJob, split: Split, network: model.LSTMClassifier, state: 
              job.model_directory)
 
 
+def _test(job: TrainingJob, channel: Channel, split: Split, network: model.LSTMClassifier,
+          device: training.Device) -> dict[str, float]:
+    reviews = _read(job, channel)
+    _check_same_words(channel, reviews, split.pipeline.vocabulary)
+    data = encode(reviews, split.pipeline)
+    job.stop.raise_if_set()
+    return {f"test:{name}": value
+            for name, value in training.evaluate(network, data, device).items()}
+
+
 def _finish(job: TrainingJob, split: Split, network: model.LSTMClassifier, state: State,
             device: training.Device) -> None:
     """Print the metrics of the model that was saved, so that the last value of each is its own."""
@@ -196,9 +217,10 @@ def _finish(job: TrainingJob, split: Split, network: model.LSTMClassifier, state
     if test_channel is not None and not test_channel.is_empty and not job.stop:
         if state.best:
             network.load_state_dict(state.best)
-        data = encode(_read(job, test_channel), split.pipeline)
-        final |= {f"test:{name}": value
-                  for name, value in training.evaluate(network, data, device).items()}
+        try:
+            final |= _test(job, test_channel, split, network, device)
+        except Stopped as stopped:  # the model is saved, so the job has done what it could
+            log.info("%s: the test reviews are left out", stopped)
     _report(final)
     job.output_directory.mkdir(parents=True, exist_ok=True)
     (job.output_directory / "metrics.json").write_text(json.dumps(

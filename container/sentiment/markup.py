@@ -27,14 +27,16 @@ def visible_text(text: str) -> str:
 
     White space may differ where BeautifulSoup folds it; words never do.
     """
+    plain = text
     if "<" in text:
-        text = text.replace("<br />", "")
-        if "<" in text:
+        # Only if each `<` begins a tag of ours: `<<br />b>` is no bold text.
+        if text.count("<") == text.count("<br />"):
+            plain = text.replace("<br />", "")
+        else:
             plain = _PLAIN_TAG.sub("", text)
-            text = text if "<" in plain else plain
-    if "<" not in text and not _ENTITY.search(text):
-        return text
-    return _parsed(text)
+    if "<" in plain or _ENTITY.search(plain):
+        return _parsed(text)
+    return plain
 
 
 def _parsed(text: str) -> str:
@@ -48,7 +50,7 @@ def _parsed(text: str) -> str:
         warnings.simplefilter("ignore")  # "looks like a URL": it is still a review
         try:
             return BeautifulSoup(text, "html.parser").get_text()
-        except ParserRejectedMarkup:
+        except (ParserRejectedMarkup, ValueError):  # ValueError: a reference of 5,000 digits
             return _ANY_TAG.sub("", text)
 
 
@@ -114,7 +116,10 @@ class _PositionParser(HTMLParser):
 
     def handle_entityref(self, name: str) -> None:
         known = html.entities.html5.get(f"{name};")
-        self._add_reference(known if known is not None else f"&{name}", len(name) + 1)
+        if known is None:  # text like any other: "R&B-like.words"
+            self.handle_data(f"&{name}")
+        else:
+            self._add_reference(known, len(name) + 1)
 
     def handle_charref(self, name: str) -> None:
         try:

@@ -23,6 +23,8 @@ from sentiment.text import MAX_WORDS
 LONGEST_REVIEW = 100_000
 """Characters of one review; the longest in IMDB has 14,000."""
 
+_WARM_UP = "A warm &amp; <i>well made</i> film."
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -69,12 +71,14 @@ class SentimentPredictor:
     def load(cls, directory: Path) -> SentimentPredictor:
         """Raises UserError as `load_model` does. Starts no thread (see `Predictor.start`)."""
         torch.set_num_threads(1)
-        return cls(load_model(directory))
+        predictor = cls(load_model(directory))
+        predictor._pipeline.encode(_WARM_UP)  # what it imports is then shared by all workers
+        return predictor
 
     def start(self, threads: int) -> None:
         """Answer one review: the first caller must not pay for what is made on first use."""
         torch.set_num_threads(threads)
-        self.predict([Instance("A warm &amp; <i>well made</i> film.", explain=True)])
+        self.predict([Instance(_WARM_UP, explain=True)])
 
     def read(self, record: Record, options: Mapping[str, Any] = MappingProxyType({})) -> Instance:
         """A text; an object with `text`; a row of one text; or a row `length, id_1, id_2, ...`."""

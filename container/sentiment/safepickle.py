@@ -21,6 +21,7 @@ _ADMITTED = frozenset({
     "INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1",
     "MEMOIZE", "PUT", "BINPUT", "LONG_BINPUT", "GET", "BINGET", "LONG_BINGET",
 })
+_REMEMBER = frozenset({"PUT", "BINPUT", "LONG_BINPUT"})
 
 
 class _NothingButData(pickle.Unpickler):
@@ -43,10 +44,16 @@ def read_word_dict(content: bytes, name: str) -> dict[str, int]:
     if len(content) > LARGEST:
         raise UserError(f"{name}: {len(content)} bytes is too large; {advice}")
     try:
-        for opcode, _, _ in pickletools.genops(content):
+        dicts = 0
+        for opcode, argument, _ in pickletools.genops(content):
             if opcode.name not in _ADMITTED:
                 raise UserError(f"{name}: refused unread, it uses the pickle instruction "
                                 f"{opcode.name}; {advice}")
+            dicts += opcode.name in ("EMPTY_DICT", "DICT")
+            # A few bytes could otherwise ask for gigabytes: places are allocated up to the last.
+            if dicts > 1 or (opcode.name in _REMEMBER and not 0 <= (argument or 0) < len(content)):
+                raise UserError(f"{name}: refused unread, it asks for more memory than one dict "
+                                f"needs; {advice}")
         value = _NothingButData(io.BytesIO(content)).load()
     except UserError:
         raise

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from sentiment.training import State, optimizer_tensors, restore_optimizer
 
-_PLAIN = ("epoch", "rows", "loss_sum", "seconds", "best_epoch", "history")
+_PLAIN = ("epoch", "rows", "loss_sum", "seconds", "scale", "best_epoch", "history")
 
 
 def pack(model: nn.Module, optimizer: torch.optim.Optimizer, state: State) -> bytes:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO, cast
+from typing import BinaryIO, Self, cast
 
 from contract.errors import UserError
 from contract.jobconfig import Channel
@@ -105,7 +105,8 @@ def _members(archive: Path, name: str) -> list[Source]:
     """
     sources = []
     try:
-        with tarfile.open(archive, "r|*") as tar:
+        with _decompressed(archive) as file, \
+                tarfile.open(fileobj=file, mode="r|", tarinfo=_Member) as tar:
             for member in tar:
                 path = PurePosixPath(member.name)
                 if not member.isfile() or member.size == 0 or not _is_data(path.name):
@@ -115,10 +116,35 @@ def _members(archive: Path, name: str) -> list[Source]:
                 stream = tar.extractfile(member)
                 content = stream.read() if stream else b""
                 sources.append(Source(f"{name}:{path}", path, _opener(content)))
+            while file.read(1 << 16):  # to the end, where gzip has its checksum
+                pass
     except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
         raise UserError(f"{name}: archive is damaged or cut off ({error}); upload it again") \
             from error
     return sources
+
+
+class _Member(tarfile.TarInfo):
+    """Reads headers strictly: tarfile takes a header that is cut or damaged for a happy end."""
+
+    @classmethod
+    def fromtarfile(cls, tarfile_: tarfile.TarFile) -> Self:
+        try:
+            return super().fromtarfile(tarfile_)
+        except tarfile.EOFHeaderError:  # type: ignore[attr-defined]
+            raise  # the block of zeros after the last member
+        except tarfile.HeaderError as error:
+            raise tarfile.ReadError(str(error)) from error
+
+
+@contextmanager
+def _decompressed(archive: Path) -> Iterator[BinaryIO]:
+    with archive.open("rb") as file:
+        if file.peek(2)[:2] == b"\x1f\x8b":
+            with gzip.open(file) as content:
+                yield cast(BinaryIO, content)
+        else:
+            yield file
 
 
 def _opener(content: bytes) -> Callable[[], BinaryIO]:

@@ -71,7 +71,7 @@ def read_csv(source: Source, bad: BadRow) -> Iterator[tuple[int, str]]:
         UserError: the header has not the two columns, or what `bad` raises.
     """
     csv.field_size_limit(LONGEST_FIELD)
-    at = 0
+    at = first = 0
 
     def lines() -> Iterator[str]:
         nonlocal at
@@ -92,8 +92,9 @@ def read_csv(source: Source, bad: BadRow) -> Iterator[tuple[int, str]]:
             first = at + 1
     except csv.Error as error:
         # Where quoting is broken nothing after it can be trusted, so no tolerance here.
-        raise UserError(f"{source.name} line {at}: {error}; a text with commas, quotes or line "
-                        "ends must stand in double quotes, its own quotes doubled") from error
+        # An unclosed quote is noticed at the end of the file and made at the row's beginning.
+        raise UserError(f"{source.name} line {first or at}: {error}; a text with commas, quotes or "
+                        "line ends must stand in double quotes, its own quotes doubled") from error
 
 
 def _columns(source: Source, header: list[str]) -> tuple[int, int, int]:
@@ -123,7 +124,7 @@ def read_json_lines(source: Source, bad: BadRow) -> Iterator[tuple[int, str]]:
             continue
         try:
             yield _from_json(line)
-        except (ValueError, RecursionError) as error:
+        except ValueError as error:
             bad(f"{source.name} line {number}", error)
 
 
@@ -132,6 +133,8 @@ def _from_json(line: str) -> tuple[int, str]:
         value: Any = json.loads(line)
     except json.JSONDecodeError as error:
         raise ValueError(f"not a JSON object: {error.msg} at column {error.colno}") from None
+    except (ValueError, RecursionError):
+        raise ValueError("not a JSON object: nested too deep, or a number too long") from None
     if not isinstance(value, dict):
         raise ValueError(f"found a JSON {type(value).__name__}, expected an object")
     label = next((value[name] for name in _LABEL_COLUMNS if name in value), None)

@@ -66,6 +66,8 @@ class State:
     loss_sum: float = 0.0
     """Sum of the losses over those reviews."""
     seconds: float = 0.0
+    scale: float = 65536.0
+    """Of the loss, where half precision needs it (`torch.amp.GradScaler`)."""
     best_epoch: int = 0
     best: dict[str, Tensor] = field(default_factory=dict)
     """Weights of the best epoch so far, on the CPU; empty before the first is complete."""
@@ -102,7 +104,9 @@ def choose_device(wanted: str) -> Device:
     if wanted == "cpu" or not torch.cuda.is_available():
         log.info("computing on the CPU with %d threads, float32", torch.get_num_threads())
         return Device(torch.device("cpu"), torch.float32)
-    precision = torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+    # Emulated bfloat16, as older cards have it, would be slower than float32.
+    native = torch.cuda.is_bf16_supported(including_emulation=False)
+    precision = torch.bfloat16 if native else torch.float16
     log.info("computing on %s, mixed precision %s", torch.cuda.get_device_name(), precision)
     return Device(torch.device("cuda"), precision)
 
@@ -119,18 +123,20 @@ def train(model: LSTMClassifier, optimizer: torch.optim.Optimizer, state: State,
     Raises:
         UserError: the loss is not a finite number any more.
     """
-    scaler = torch.amp.GradScaler(enabled=device.precision is torch.float16)
+    scaler = torch.amp.GradScaler(init_scale=state.scale,
+                                  enabled=device.precision is torch.float16)
     while state.epoch < settings.epochs and not _out_of_patience(state, settings):
         started = last_checkpoint = time.monotonic()
         # The order depends on seed and epoch alone, so a resumed epoch goes on where it was.
         order = np.random.default_rng([settings.seed, state.epoch]).permutation(len(data))
         model.train()
-        with Progress(f"epoch {state.epoch + 1}/{settings.epochs}", len(data), "reviews",
-                      done=state.rows) as progress:
+        with Progress(f"epoch {state.epoch + 1}/{settings.epochs}", settings.epochs * len(data),
+                      "reviews", done=state.epoch * len(data) + state.rows) as progress:
             while state.rows < len(data):
                 rows = order[state.rows:state.rows + settings.batch_size]
                 loss = _learn(model, optimizer, scaler, data, rows, settings, device)
                 state.loss_sum += loss * len(rows)
+                state.scale = scaler.get_scale() if scaler.is_enabled() else state.scale
                 state.rows += len(rows)
                 progress.advance(len(rows))
                 if should_stop():

@@ -10,9 +10,9 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
-import demo
 import pytest
 
+import demo
 from executables import Program, free_port, running, until
 
 
@@ -41,7 +41,7 @@ def test_page_gets_its_answers_through_its_own_address(started: Program) -> None
     page = addresses(started)[-1]
     with urllib.request.urlopen(f"{page}/", timeout=30) as response:
         assert b"<textarea" in response.read()
-    request = urllib.request.Request(f"{page}/predict", b'{"text": "Fine acting.", "explain": true}',
+    request = urllib.request.Request(f"{page}/predict", b'{"text": "Fine film.", "explain": true}',
                                      {"Content-Type": "application/json"})
     with urllib.request.urlopen(request, timeout=30) as response:
         answer = json.loads(response.read())

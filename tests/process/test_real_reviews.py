@@ -12,9 +12,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import evaluate
 import pytest
 
+import evaluate
 from executables import CONTAINER, train, write_channel
 from sentiment.dataset import Reviews
 from sentiment.predictor import SentimentPredictor

@@ -11,17 +11,20 @@ import json
 import logging
 import secrets
 import time
+import traceback
 import zlib
+from contextlib import suppress
 from dataclasses import dataclass
 
 from flask import Flask, Response, request
-from werkzeug.exceptions import HTTPException
+from gunicorn.http.errors import ParseException
+from werkzeug.exceptions import ClientDisconnected, HTTPException
 
 from contract.algorithm import Predictor
 from contract.errors import ContainerError, RequestError, UserError, as_platform_error
 from contract.serving import codec, media
 from contract.serving.gate import Deadline, Gate
-from contract.serving.settings import Settings
+from contract.serving.settings import LARGEST_BODY_MB, MEGABYTE, Settings
 
 log = logging.getLogger("access")
 
@@ -30,6 +33,9 @@ SLOTS = 1
 """Predictions at a time in one process; the number of processes follows the processors."""
 
 _MESSAGE_LIMIT = 500
+
+# What reading a body raises when the client is gone or its chunks are damaged.
+_BROKEN_BODY = (OSError, ParseException, ClientDisconnected)
 
 
 @dataclass
@@ -44,7 +50,10 @@ class Facts:
 def create_app(predictor: Predictor, settings: Settings) -> Flask:
     """The application, ready to be served by several threads."""
     app = Flask(__name__, static_folder=None)
-    app.config["MAX_CONTENT_LENGTH"] = settings.max_body
+    # One more than allowed: Werkzeug cuts a chunked body here without a word, and `_body` must see
+    # that there was more.
+    app.config["MAX_CONTENT_LENGTH"] = settings.max_body + 1
+    app.url_map.merge_slashes = False  # or `//ping` would be redirected
     gate = Gate(SLOTS, settings.queue)
 
     @app.get("/ping")
@@ -64,6 +73,8 @@ def create_app(predictor: Predictor, settings: Settings) -> Flask:
             response = _invoke(predictor, settings, gate, facts)
         except Exception as error:
             response = _failure(error)
+        if response.status_code == 413:
+            _discard_rest(Deadline(settings.deadline))
         _log_request(response, facts, time.monotonic() - started)
         return response
 
@@ -120,9 +131,18 @@ def _body(limit: int) -> bytes:
     """The whole body, decompressed.
 
     Raises:
+        UserError: it is cut off or damaged.
         RequestError: 413 beyond `limit` bytes, 415 for an encoding other than gzip.
     """
-    body = request.get_data(cache=False)
+    try:
+        body = request.get_data(cache=False)
+    except _BROKEN_BODY:
+        raise UserError("the body is damaged or cut off; send it again") from None
+    if len(body) < (request.content_length or 0):
+        raise UserError(f"the body is cut off: {len(body)} bytes came, Content-Length is "
+                        f"{request.content_length}; send it again")
+    if len(body) > limit:
+        raise RequestError(413, _too_large(limit))
     encoding = request.headers.get("Content-Encoding", "identity").strip().lower()
     if encoding in ("identity", ""):
         return body
@@ -139,6 +159,18 @@ def _body(limit: int) -> bytes:
     return plain
 
 
+def _discard_rest(deadline: Deadline) -> None:
+    """Read what is left of a body that is refused, within reason.
+
+    A client that is still sending would see a broken connection, and never the answer.
+    """
+    stream = request.environ["wsgi.input"]
+    left = LARGEST_BODY_MB * MEGABYTE
+    with suppress(*_BROKEN_BODY):
+        while left > 0 and deadline.left > 0 and (piece := stream.read(MEGABYTE)):
+            left -= len(piece)
+
+
 def _failure(error: Exception) -> Response:
     """An error as a response: status by class, a short sentence, never a trace."""
     if isinstance(error, HTTPException):
@@ -152,7 +184,9 @@ def _failure(error: Exception) -> Response:
         return response
     if isinstance(known, UserError):
         return _json(400, codec.error_object(400, _short(known)))
-    log.error("request failed", exc_info=error)
+    # Without the error's own words, which may hold some of the request's text.
+    log.error("request failed: %s", known or type(error).__name__, extra={"fields": {
+        "trace": "".join(traceback.format_tb(error.__traceback__))}})
     status = 500 if known is None else 503
     return _json(status, codec.error_object(status, "the server failed; its log says why"))
 
@@ -163,7 +197,7 @@ def _http_words(error: HTTPException) -> tuple[int, str]:
     words = {
         404: "no such route; there are GET /ping, POST /invocations and GET /execution-parameters",
         405: f"{request.method} is not allowed here; use POST for /invocations, GET otherwise",
-        413: _too_large(request.max_content_length or 0),
+        413: _too_large((request.max_content_length or 1) - 1),
     }
     return status, words.get(status, error.name)
 

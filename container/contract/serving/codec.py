@@ -58,7 +58,8 @@ def decode(body: bytes, media: MediaType, *, batch: bool) -> Request:
         return _decode_numpy(body)
     by_line = media.meant == JSON_LINES or (batch and media.meant in (PLAIN, CSV))
     text = _text(body, media.charset, keep_bad=by_line)
-    if not text.strip():
+    # In a batch a blank line is a record that cannot be used: it must keep its place (B4).
+    if not text or not (text.strip() or (batch and by_line)):
         raise UserError("the body is empty; send at least one record")
     request = _DECODERS[media.meant](text, batch)
     return Request(request.records, request.shape, request.options, request.tolerant or batch)
@@ -66,10 +67,13 @@ def decode(body: bytes, media: MediaType, *, batch: bool) -> Request:
 
 def encode(answers: Sequence[Answer], shape: Shape, media: MediaType,
            counts: Callable[[], Mapping[str, int]], *, batch: bool) -> bytes:
-    """Encode the answers. In batch, every answer ends in exactly one line end (B5)."""
+    """Encode the answers.
+
+    In batch, every answer ends in exactly one line end, and each record has a line of its own (B5).
+    """
     if media.meant == NUMPY:
         return _encode_numpy(answers)
-    if media.meant == JSON:
+    if media.meant == JSON and not (batch and shape is Shape.LINES):
         text = _encode_json(answers, shape, counts)
     else:
         lines = [_LINES[media.meant](answer) for answer in answers]
@@ -165,22 +169,28 @@ def _json_documents(text: str) -> list[Any]:
     except json.JSONDecodeError as error:
         if error.msg != "Extra data":
             _json(text)  # raises in our words
-        first = text[:error.pos]
-        rest = text[error.pos:]
     except (ValueError, RecursionError):
         _json(text)
         raise
-    documents = [json.loads(first)]
+    documents: list[Any] = []
     decoder = json.JSONDecoder()
-    while rest := rest.lstrip():
+    place = _after_space(text, 0)
+    while place < len(text):
         try:
-            value, end = decoder.raw_decode(rest)
+            value, place = decoder.raw_decode(text, place)
         except (ValueError, RecursionError):
             raise UserError(f"not JSON: damaged after document number {len(documents)}; send one "
                             "document, or application/jsonlines") from None
         documents.append(value)
-        rest = rest[end:]
+        place = _after_space(text, place)
     return documents
+
+
+def _after_space(text: str, place: int) -> int:
+    """The next place that is not JSON's white space; the text is not copied, it may be long."""
+    while place < len(text) and text[place] in " \t\r\n":
+        place += 1
+    return place
 
 
 def _decode_csv(text: str, batch: bool) -> Request:
@@ -258,4 +268,4 @@ def _label_line(answer: Answer) -> str:
 
 
 _LINES: Mapping[str, Callable[[Answer], str]] = {
-    JSON_LINES: _json_line, CSV: _number_line, PLAIN: _label_line}
+    JSON: _json_line, JSON_LINES: _json_line, CSV: _number_line, PLAIN: _label_line}

@@ -81,7 +81,9 @@ def answer_type(header: str | None, request: MediaType, default: str | None) -> 
         RequestError: 406, nothing that is accepted can be made.
     """
     own = default or request.spelled
-    wanted = parse_accept_header(header or None, MIMEAccept)
+    # Parameters such as a charset are wishes that no type of ours hangs on.
+    wanted = MIMEAccept([(name.partition(";")[0].strip(), quality) for name, quality
+                         in parse_accept_header(header or None, MIMEAccept)])
     if not wanted:
         return MediaType(own, _NAMES[own])
     spelled = wanted.best_match([own, *(name for name in _NAMES if name != own)])

@@ -1,0 +1,147 @@
+"""What the caller gets when the model is slow, busy, or broken."""
+
+from __future__ import annotations
+
+import errno
+import json
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+MakeClient = Callable[..., FlaskClient]
+StandIn = Callable[..., Any]
+Printed = Callable[[], list[dict[str, Any]]]
+
+SECRET = "Xyzzyplugh"
+PATIENCE = 10.0
+
+
+def invoke(client: FlaskClient, body: bytes = b"A fine film") -> TestResponse:
+    return client.post("/invocations", data=body, content_type="text/plain")
+
+
+@contextmanager
+def busy(make_client: MakeClient, stand_in: StandIn,
+         **environment: str) -> Iterator[tuple[FlaskClient, Future[TestResponse]]]:
+    """A client whose model's only slot is held by one request until the end."""
+    entered, leave = threading.Event(), threading.Event()
+
+    def work(check: Callable[[], None]) -> None:
+        entered.set()
+        leave.wait(PATIENCE)
+
+    client = make_client(environment, stand_in(work))
+    with ThreadPoolExecutor(1) as pool:
+        held = pool.submit(invoke, client.application.test_client())
+        try:
+            assert entered.wait(PATIENCE)
+            yield client, held
+        finally:
+            leave.set()
+
+
+def test_a_prediction_beyond_the_deadline_is_504(make_client: MakeClient,
+                                                 stand_in: StandIn) -> None:
+    def work(check: Callable[[], None]) -> None:
+        while True:
+            check()
+
+    client = make_client({"SAGEMAKER_MODEL_SERVER_TIMEOUT": "0.05"}, stand_in(work))
+    answer = invoke(client)
+    assert answer.status_code == 504
+    assert answer.json is not None
+    assert "fewer records" in answer.json["error"]["message"]
+
+
+def test_a_real_model_looks_at_the_deadline(make_client: MakeClient) -> None:
+    client = make_client({"SAGEMAKER_MODEL_SERVER_TIMEOUT": "0.001"})
+    body = json.dumps([f"film {number} " * 200 for number in range(500)])
+    answer = client.post("/invocations", data=body, content_type="application/json")
+    assert answer.status_code == 504
+
+
+def test_beyond_the_queue_is_503_and_says_when_to_come_back(make_client: MakeClient,
+                                                            stand_in: StandIn) -> None:
+    with busy(make_client, stand_in, SAGEMAKER_MODEL_JOB_QUEUE_SIZE="0") as (client, held):
+        answer = invoke(client)
+    assert answer.status_code == 503
+    assert answer.headers["Retry-After"] == "1"
+    assert held.result().status_code == 200
+
+
+def test_a_wait_beyond_the_deadline_is_503(make_client: MakeClient, stand_in: StandIn) -> None:
+    with busy(make_client, stand_in, SAGEMAKER_MODEL_SERVER_TIMEOUT="0.05") as (client, held):
+        answer = invoke(client)
+    assert answer.status_code == 503
+    assert answer.headers["Retry-After"] == "1"
+    assert held.result().status_code == 200
+
+
+def test_a_ping_is_answered_while_the_model_is_busy(make_client: MakeClient,
+                                                    stand_in: StandIn) -> None:
+    with busy(make_client, stand_in, SAGEMAKER_MODEL_JOB_QUEUE_SIZE="0") as (client, held):
+        assert client.get("/ping").status_code == 200
+        assert not held.done()
+
+
+def test_a_request_in_which_nothing_is_good_does_not_wait_for_the_model(
+        make_client: MakeClient, stand_in: StandIn) -> None:
+    model = stand_in()
+    answer = make_client({"SAGEMAKER_BATCH": "true"}, model).post(
+        "/invocations", data=b"{}\n[]\n", content_type="application/jsonlines")
+    assert answer.status_code == 200
+    assert model.asked == []
+
+
+FAULTS: list[tuple[BaseException, int]] = [
+    (MemoryError(), 503),
+    (OSError(errno.ENOSPC, "No space left on device"), 503),
+    (ValueError(f"cannot read {SECRET}"), 500),
+    (KeyError(SECRET), 500),
+    (RecursionError("maximum recursion depth exceeded"), 500),
+    (FileNotFoundError(errno.ENOENT, "No such file", f"/tmp/{SECRET}"), 500),
+]
+
+
+@pytest.mark.parametrize(("fault", "status"), FAULTS, ids=lambda value: type(value).__name__)
+def test_a_fault_in_the_model_is_a_short_error_and_no_trace(
+        make_client: MakeClient, stand_in: StandIn, fault: BaseException, status: int) -> None:
+    def work(check: Callable[[], None]) -> None:
+        raise fault
+
+    answer = invoke(make_client({}, stand_in(work)))
+    assert (answer.status_code, answer.headers["Content-Type"]) == (status, "application/json")
+    assert answer.json == {"error": {"code": status,
+                                     "message": "the server failed; its log says why"}}
+
+
+@pytest.mark.parametrize(("fault", "status"), FAULTS, ids=lambda value: type(value).__name__)
+def test_a_fault_in_the_model_is_traced_in_the_log_without_the_text(
+        make_client: MakeClient, stand_in: StandIn, printed: Printed, fault: BaseException,
+        status: int) -> None:
+    def work(check: Callable[[], None]) -> None:
+        raise fault
+
+    invoke(make_client({}, stand_in(work)), SECRET.encode())
+    failure, request = printed()
+    assert (failure["level"], request["status"]) == ("ERROR", status)
+    assert "in work" in failure["trace"]
+    assert SECRET not in json.dumps(failure)
+
+
+def test_after_a_fault_the_next_request_is_answered(make_client: MakeClient,
+                                                    stand_in: StandIn) -> None:
+    faults: list[Exception] = [ZeroDivisionError()]
+
+    def work(check: Callable[[], None]) -> None:
+        if faults:
+            raise faults.pop()
+
+    client = make_client({"SAGEMAKER_MODEL_JOB_QUEUE_SIZE": "0"}, stand_in(work))
+    assert [invoke(client).status_code for _ in range(2)] == [500, 200]

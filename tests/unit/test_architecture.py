@@ -1,0 +1,128 @@
+"""The import arrows of the house, read from the syntax trees, so that they stay true."""
+
+from __future__ import annotations
+
+import ast
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from contract.paths import PLATFORM_ROOT
+
+CONTAINER = Path(__file__).parents[2] / "container"
+MODULES = sorted(CONTAINER.rglob("*.py"))
+SCRIPTS = [CONTAINER / "train", CONTAINER / "serve"]
+HTTP = {"flask", "gunicorn", "werkzeug"}
+HEAVY = {"torch", "nltk", "bs4", "safetensors"}
+
+
+def _name(path: Path) -> str:
+    return path.relative_to(CONTAINER).as_posix()
+
+
+def _tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def _imports(path: Path) -> Iterator[str]:
+    """Full names of all that is imported anywhere in a file."""
+    for node in ast.walk(_tree(path)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path} line {node.lineno}: relative import"
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def _roots(path: Path) -> set[str]:
+    return {name.partition(".")[0] for name in _imports(path)}
+
+
+def _in(folder: str) -> list[Path]:
+    return [path for path in MODULES if path.is_relative_to(CONTAINER / folder)]
+
+
+def _python(program: str, *, cwd: Path) -> str:
+    environment = {**os.environ, "PYTHONPATH": str(CONTAINER), "PYTHONDONTWRITEBYTECODE": "1"}
+    return subprocess.run([sys.executable, "-W", "error", "-c", program], env=environment, cwd=cwd,
+                          capture_output=True, text=True, check=True, timeout=120).stdout
+
+
+@pytest.mark.parametrize("path", _in("contract"), ids=_name)
+def test_contract_knows_no_algorithm(path: Path) -> None:
+    assert not _roots(path) & ({"sentiment"} | HEAVY)
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in MODULES if path.parent.name != "serving"], ids=_name)
+def test_only_serving_knows_http(path: Path) -> None:
+    assert not _roots(path) & HTTP
+
+
+@pytest.mark.parametrize("path", _in("sentiment"), ids=_name)
+def test_the_algorithm_knows_nothing_of_serving(path: Path) -> None:
+    assert not [name for name in _imports(path) if name.startswith("contract.serving")]
+
+
+@pytest.mark.parametrize("path", SCRIPTS, ids=_name)
+def test_the_executables_are_all_that_plugs_the_two_together(path: Path) -> None:
+    names = [name for name in _imports(path) if name.startswith("sentiment")]
+    assert names == ["sentiment.plugin.ALGORITHM"]
+
+
+def _is_docstring(node: ast.AST, parents: dict[ast.AST, ast.AST]) -> bool:
+    return isinstance(parents[node], ast.Expr)
+
+
+@pytest.mark.parametrize("path", [*MODULES, *SCRIPTS], ids=_name)
+def test_only_paths_knows_where_the_platforms_tree_is(path: Path) -> None:
+    tree = _tree(path)
+    parents = {child: node for node in ast.walk(tree) for child in ast.iter_child_nodes(node)}
+    literals = [node.value for node in ast.walk(tree)
+                if isinstance(node, ast.Constant) and isinstance(node.value, str)
+                and PLATFORM_ROOT in node.value and not _is_docstring(node, parents)]
+    assert literals == ([PLATFORM_ROOT] if _name(path) == "contract/paths.py" else [])
+
+
+@pytest.mark.parametrize("path", [*MODULES, *SCRIPTS], ids=_name)
+def test_the_environment_is_read_at_the_two_doors_only(path: Path) -> None:
+    doors = {"contract/training.py", "contract/serving/server.py"}
+    reads = [node for node in ast.walk(_tree(path))
+             if isinstance(node, ast.Attribute) and node.attr in {"environ", "getenv", "environb"}
+             and isinstance(node.value, ast.Name) and node.value.id == "os"]
+    assert not reads or _name(path) in doors
+    assert not {"os.environ", "os.getenv", "os.environb"} & set(_imports(path))
+
+
+@pytest.mark.parametrize(("module", "absent"), [
+    ("contract.serving.app", {"torch", "sentiment"}),
+    ("contract.serving.server", {"torch", "sentiment"}),
+    ("contract.training", {"torch", "sentiment", "flask", "gunicorn"}),
+    ("sentiment.plugin", {"torch", "numpy", "nltk", "bs4", "flask"}),
+    ("sentiment.artifact", {"nltk", "bs4", "flask", "gunicorn"}),
+])
+def test_an_import_brings_no_more_than_it_needs(
+    module: str, absent: set[str], tmp_path: Path
+) -> None:
+    loaded = _python(f"import sys, {module}; print(*sys.modules)", cwd=tmp_path).split()
+    assert not absent & set(loaded)
+
+
+def test_importing_everything_does_nothing(tmp_path: Path) -> None:
+    modules = [_name(path).removesuffix(".py").replace("/", ".").removesuffix(".__init__")
+               for path in MODULES]
+    program = f"""
+import logging, signal, threading
+handlers = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGALRM)]
+import {", ".join(modules)}
+assert logging.root.handlers == [], logging.root.handlers
+assert logging.root.level == logging.WARNING
+assert threading.active_count() == 1, threading.enumerate()
+assert [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGALRM)] == handlers
+"""
+    assert _python(program, cwd=tmp_path) == ""
+    assert list(tmp_path.iterdir()) == []
