@@ -23,6 +23,7 @@ from benchmarks import measure
 from benchmarks.reviews import Review, add_archive_option, read_reviews
 from sentiment import training
 from sentiment.batches import MICRO_BATCH, by_length
+from sentiment.device import Device
 from sentiment.model import LSTMClassifier, LSTMSettings
 from sentiment.text import Classic
 
@@ -30,7 +31,7 @@ EMBEDDING, HIDDEN, VOCABULARY, BATCH = 32, 200, 5000, 512
 # The published loop bounds no gradient, so ours does not either.
 SETTINGS = training.Settings(epochs=1, batch_size=BATCH, learning_rate=0.001, gradient_clip=0,
                              patience=0, seed=1, checkpoint_seconds=60)
-CPU = training.Device(torch.device("cpu"), torch.float32)
+CPU = Device(torch.device("cpu"), torch.float32)
 PUBLISHED, OURS = "published loop", "ours"
 LARGEST_DIFFERENCE = 1e-3
 """Rounding grows from step to step; in the first steps it stays far below this."""

@@ -22,15 +22,11 @@ def available(cgroup: Path = CGROUP) -> int:
 def bound_numeric_threads(threads: int, environment: MutableMapping[str, str]) -> int:
     """Bound the numeric libraries' threads, before they are imported; what the user set stays.
 
-    A thread that waits for the others sleeps instead of spinning: where the machine is shared, the
-    one it waits for needs that very processor.
-
     Returns:
         The number of threads to use: `threads`, or what the user set in OMP_NUM_THREADS.
     """
     for name in _THREAD_VARIABLES:
         environment.setdefault(name, str(threads))
-    environment.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     wanted = environment["OMP_NUM_THREADS"]
     return int(wanted) if wanted.isdigit() and int(wanted) > 0 else threads
 

@@ -5,6 +5,7 @@ Source: requirement T27 (one event per line, no carriage returns in the log).
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from types import TracebackType
@@ -28,7 +29,7 @@ class Progress:
         self._stream = stream or sys.stdout
         self._start = self._last_line = time.monotonic()
         self._bar: tqdm[None] | None = None
-        if self._stream.isatty():
+        if _is_terminal(self._stream):
             self._bar = tqdm(total=total, initial=done, desc=what, unit=f" {unit}",
                              file=self._stream, leave=False, dynamic_ncols=True)
 
@@ -55,6 +56,16 @@ class Progress:
         left = clock((self.total - self.done) / rate) if rate > 0 else "unknown time"
         return (f"{self.what}: {self.done} of {self.total} {self.unit}, "
                 f"{rate:.0f} {self.unit}/s, {left} left")
+
+
+def _is_terminal(stream: TextIO) -> bool:
+    """A terminal that says how wide it is; one of width 0, as some tools make, shows no bar."""
+    if not stream.isatty():
+        return False
+    try:
+        return os.get_terminal_size(stream.fileno()).columns > 0
+    except OSError:
+        return False
 
 
 def clock(seconds: float) -> str:

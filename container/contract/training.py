@@ -88,6 +88,8 @@ def _run(algorithm: Algorithm, paths: Paths, overrides: Mapping[str, str],
         processors=processors,
     )
     paths.model.mkdir(parents=True, exist_ok=True)
+    if not os.access(paths.model, os.W_OK):
+        raise PlatformError(f"{paths.model} cannot be written; mount it writable for this user")
     algorithm.train(job)
 
 

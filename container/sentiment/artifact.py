@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,8 +23,6 @@ from contract.errors import UserError
 from contract.files import write_atomic
 from sentiment.model import ARCHITECTURES, LSTMClassifier, build, settings_of
 from sentiment.text import PIPELINES, TextPipeline
-
-log = logging.getLogger(__name__)
 
 FORMAT = "sentiment-model"
 VERSION = 1
@@ -71,38 +68,12 @@ def save_model(directory: Path, network: LSTMClassifier, weights: Mapping[str, T
                  (json.dumps(description, indent=2, ensure_ascii=False) + "\n").encode())
 
 
-def load_model(directory: Path) -> Model:
-    """Load an artifact in `directory` itself or in a single folder below it.
+def load_own(directory: Path) -> Model:
+    """Load what `save_model` has written.
 
     Raises:
-        UserError: there is no model, or it is damaged, foreign, or of a later version.
+        UserError: the artifact is damaged, foreign, or of a later version.
     """
-    place = _find(directory)
-    if (place / DESCRIPTION).is_file():
-        return _load_own(place)
-    from sentiment.legacy import load_course_project  # the exception: models from before
-
-    return load_course_project(place)
-
-
-def _find(directory: Path) -> Path:
-    from sentiment.legacy import INFO
-
-    marks = (DESCRIPTION, INFO)
-    if any((directory / mark).is_file() for mark in marks):
-        return directory
-    nested = [path.parent for mark in marks for path in sorted(directory.glob(f"*/{mark}"))]
-    if len(nested) == 1:
-        log.warning("the model lies in the folder %s inside the archive; pack it at the top",
-                    nested[0].name)
-        return nested[0]
-    entries = sorted(path.name for path in directory.iterdir()) if directory.is_dir() else []
-    found = ", ".join(entries[:5]) or "nothing"
-    raise UserError(f"no model in {directory}: expected {DESCRIPTION} (or the course project's "
-                    f"{INFO}), found {found}; train first, or mount a model there")
-
-
-def _load_own(directory: Path) -> Model:
     description = _description(directory)
     contents = {name: _checked(directory, name, description) for name in (VOCABULARY, WEIGHTS)}
     pipeline = _pipeline(description, contents[VOCABULARY])

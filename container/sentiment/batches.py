@@ -15,7 +15,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-MICRO_BATCH = 32
+MICRO_BATCH = 16
 """Reviews computed together on a CPU; more would mean more padding, fewer slower products."""
 
 

@@ -18,10 +18,10 @@ from contract.errors import UserError
 from contract.hyperparameters import Value
 from contract.jobconfig import Channel, require_channel
 from contract.metrics import metric_line
-from contract.stopping import Stopped
 from sentiment import model, snapshot, training
 from sentiment.artifact import save_model
 from sentiment.dataset import Reviews, read_reviews
+from sentiment.device import Device, choose_device
 from sentiment.text import MAX_WORDS, PIPELINES, TextPipeline
 from sentiment.training import Data, State
 
@@ -38,18 +38,25 @@ class Split:
     pipeline: TextPipeline
     train: Data
     validation: Data
+    test: Data | None
+    """Read before training, so that what is wrong with it is said before hours are spent."""
     facts: dict[str, Any]
 
 
 def run(job: TrainingJob) -> None:
     """Train and save a model as the job says."""
     hyper = job.hyperparameters
-    torch.set_num_threads(job.processors)
     train_channel = require_channel(dict(job.channels), ("train", "training"))
     split = _prepare(job, train_channel)
     job.stop.raise_if_set()
 
-    device = training.choose_device(str(hyper["device"]))
+    with choose_device(str(hyper["device"]), job.processors) as device:
+        _train(job, split, device)
+
+
+def _train(job: TrainingJob, split: Split, device: Device) -> None:
+    """Begin or go on, train, save, and say how good it is."""
+    hyper = job.hyperparameters
     settings = _settings(hyper)
     training.seed_everything(settings.seed)
     network = model.build(str(hyper["architecture"]), {
@@ -75,24 +82,21 @@ def _prepare(job: TrainingJob, channel: Channel) -> Split:
     """Read the channels, choose the vocabulary, and set reviews aside for validation."""
     hyper = job.hyperparameters
     reviews = _read(job, channel)
-    held_out = job.channels.get("validation")
-    if held_out is not None and not held_out.is_empty:
-        apart = _read(job, held_out)
-        _check_same_words(held_out, apart, reviews.vocabulary)
-        fraction = 0.0
-    else:
-        apart = Reviews()
-        fraction = float(hyper["validation_fraction"] or 0)
+    held_out, unseen = _read_optional(job, "validation"), _read_optional(job, "test")
+    fraction = 0.0 if held_out else float(hyper["validation_fraction"] or 0)
     chosen = _validation_rows(reviews, fraction, int(hyper["seed"] or 0))
     pipeline = _pipeline(hyper, reviews, chosen)
-    data = encode(reviews, pipeline)
-    validation = encode(apart, pipeline) if len(apart) else _rows(data, chosen)
+    data = encode(reviews, pipeline, channel.name)
+    validation = encode(held_out, pipeline, "validation") if held_out else _rows(data, chosen)
+    test = encode(unseen, pipeline, "test") if unseen else None
     train = _rows(data, ~chosen)
     log.info("%d reviews to learn from, %d to choose by, %d words known", len(train),
              len(validation), len(pipeline.vocabulary))
-    return Split(pipeline, train, validation, {
-        "fingerprint": reviews.fingerprint(), "reviews": len(reviews), **reviews.counts,
-        "validation_reviews": len(validation)})
+    facts = {"fingerprint": reviews.fingerprint(), "reviews": len(reviews), **reviews.counts,
+             "validation_reviews": len(validation)}
+    if held_out:
+        facts["validation_fingerprint"] = held_out.fingerprint()
+    return Split(pipeline, train, validation, test, facts)
 
 
 def _read(job: TrainingJob, channel: Channel) -> Reviews:
@@ -104,12 +108,9 @@ def _read(job: TrainingJob, channel: Channel) -> Reviews:
     return reviews
 
 
-def _check_same_words(channel: Channel, reviews: Reviews,
-                      vocabulary: Mapping[str, int] | None) -> None:
-    """Raises UserError: rows of ids that stand for other words than the training channel's."""
-    if reviews.vocabulary is not None and reviews.vocabulary != vocabulary:
-        raise UserError(f"channel {channel.name!r}: its word_dict is not the training channel's, "
-                        "so its ids mean other words; encode both with one word_dict")
+def _read_optional(job: TrainingJob, name: str) -> Reviews | None:
+    channel = job.channels.get(name)
+    return None if channel is None or channel.is_empty else _read(job, channel)
 
 
 def _validation_rows(reviews: Reviews, fraction: float, seed: int) -> np.ndarray[Any, Any]:
@@ -135,8 +136,15 @@ def _pipeline(hyper: Mapping[str, Value], reviews: Reviews,
     return kind.fit(texts, int(hyper["vocab_size"] or 0))
 
 
-def encode(reviews: Reviews, pipeline: TextPipeline) -> Data:
-    """Ids and labels as arrays."""
+def encode(reviews: Reviews, pipeline: TextPipeline, channel: str) -> Data:
+    """Ids and labels as arrays.
+
+    Raises:
+        UserError: the reviews are rows of ids that stand for other words than the pipeline's.
+    """
+    if reviews.vocabulary is not None and reviews.vocabulary != pipeline.vocabulary:
+        raise UserError(f"channel {channel!r}: its word_dict is not the training channel's, "
+                        "so its ids mean other words; encode both with one word_dict")
     sequences = [ids[:MAX_WORDS] for ids in reviews.encoded] or [
         np.array(pipeline.encode(text), dtype=np.int32) for text in reviews.texts]
     return Data(sequences, np.array(reviews.labels, dtype=np.float32))
@@ -199,28 +207,15 @@ def _save(job: TrainingJob, split: Split, network: model.LSTMClassifier, state: 
              job.model_directory)
 
 
-def _test(job: TrainingJob, channel: Channel, split: Split, network: model.LSTMClassifier,
-          device: training.Device) -> dict[str, float]:
-    reviews = _read(job, channel)
-    _check_same_words(channel, reviews, split.pipeline.vocabulary)
-    data = encode(reviews, split.pipeline)
-    job.stop.raise_if_set()
-    return {f"test:{name}": value
-            for name, value in training.evaluate(network, data, device).items()}
-
-
 def _finish(job: TrainingJob, split: Split, network: model.LSTMClassifier, state: State,
-            device: training.Device) -> None:
+            device: Device) -> None:
     """Print the metrics of the model that was saved, so that the last value of each is its own."""
     final = dict(state.history[state.best_epoch - 1]) if state.best else {}
-    test_channel = job.channels.get("test")
-    if test_channel is not None and not test_channel.is_empty and not job.stop:
+    if split.test is not None and not job.stop:
         if state.best:
             network.load_state_dict(state.best)
-        try:
-            final |= _test(job, test_channel, split, network, device)
-        except Stopped as stopped:  # the model is saved, so the job has done what it could
-            log.info("%s: the test reviews are left out", stopped)
+        final |= {f"test:{name}": value
+                  for name, value in training.evaluate(network, split.test, device).items()}
     _report(final)
     job.output_directory.mkdir(parents=True, exist_ok=True)
     (job.output_directory / "metrics.json").write_text(json.dumps(

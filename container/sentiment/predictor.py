@@ -14,10 +14,11 @@ import torch
 from contract.algorithm import Record
 from contract.errors import UserError
 from sentiment import labels
-from sentiment.artifact import Model, load_model
+from sentiment.artifact import Model
 from sentiment.batches import MICRO_BATCH, by_length, make_batch
 from sentiment.encoded import parse_row
 from sentiment.explanation import contributions, word_list
+from sentiment.loading import load_model
 from sentiment.text import MAX_WORDS
 
 LONGEST_REVIEW = 100_000
@@ -136,6 +137,8 @@ class SentimentPredictor:
                 check()
                 batch = make_batch([sequences[row] for row in group])
                 scores[group] = self._network(batch.ids, batch.lengths).numpy()
+        if not np.isfinite(scores).all():
+            raise ArithmeticError("the model's weights give values that are not finite")
         return scores
 
     def counts(self, predictions: Sequence[Any]) -> dict[str, int]:

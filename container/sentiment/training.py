@@ -5,7 +5,6 @@ Read `train` from top to bottom: it is the loop in the order in which things hap
 
 from __future__ import annotations
 
-import logging
 import math
 import time
 from collections.abc import Callable, Sequence
@@ -17,12 +16,11 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from contract.errors import PlatformError, UserError
+from contract.errors import UserError
 from contract.progress import Progress
 from sentiment.batches import MICRO_BATCH, by_length, make_batch
+from sentiment.device import Device
 from sentiment.model import LSTMClassifier
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,42 +73,6 @@ class State:
     """The metrics of each complete epoch."""
 
 
-@dataclass(frozen=True)
-class Device:
-    """Where to compute, and in which precision."""
-
-    device: torch.device
-    precision: torch.dtype
-
-    @property
-    def micro_batch(self) -> int:
-        """A GPU wants a batch at once: it is bound by the number of steps, not by padding."""
-        return MICRO_BATCH if self.device.type == "cpu" else 1 << 20
-
-    def autocast(self) -> torch.autocast:
-        return torch.autocast(self.device.type, dtype=self.precision,
-                              enabled=self.precision is not torch.float32)
-
-
-def choose_device(wanted: str) -> Device:
-    """`auto`, `cpu` or `cuda`; says in the log what it is and why.
-
-    Raises:
-        PlatformError: a GPU is asked for and there is none.
-    """
-    if wanted == "cuda" and not torch.cuda.is_available():
-        raise PlatformError("device is cuda, but this machine shows no GPU; choose a GPU instance "
-                            "and the GPU image, or device auto")
-    if wanted == "cpu" or not torch.cuda.is_available():
-        log.info("computing on the CPU with %d threads, float32", torch.get_num_threads())
-        return Device(torch.device("cpu"), torch.float32)
-    # Emulated bfloat16, as older cards have it, would be slower than float32.
-    native = torch.cuda.is_bf16_supported(including_emulation=False)
-    precision = torch.bfloat16 if native else torch.float16
-    log.info("computing on %s, mixed precision %s", torch.cuda.get_device_name(), precision)
-    return Device(torch.device("cuda"), precision)
-
-
 def train(model: LSTMClassifier, optimizer: torch.optim.Optimizer, state: State, data: Data,
           validation: Data, settings: Settings, device: Device, *,
           should_stop: Callable[[], bool], checkpoint: Callable[[], None],
@@ -154,9 +116,10 @@ def train(model: LSTMClassifier, optimizer: torch.optim.Optimizer, state: State,
 def _learn(model: LSTMClassifier, optimizer: torch.optim.Optimizer, scaler: torch.amp.GradScaler,
            data: Data, rows: npt.NDArray[np.int64], settings: Settings, device: Device) -> float:
     """One step of the optimiser on `rows`; returns their mean loss."""
-    optimizer.zero_grad(set_to_none=True)
-    total = torch.zeros((), device=device.device)
-    for group in by_length(data.lengths(rows), device.micro_batch):
+    parameters = list(model.parameters())
+
+    def compute(group: npt.NDArray[np.int64]) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """Loss and gradients of one micro-batch, each its share of the batch's mean."""
         chosen = rows[group]
         batch = make_batch([data.sequences[row] for row in chosen]).to(device.device)
         labels = torch.from_numpy(data.labels[chosen]).to(device.device)
@@ -164,15 +127,26 @@ def _learn(model: LSTMClassifier, optimizer: torch.optim.Optimizer, scaler: torc
             logits = model(batch.ids, batch.lengths)
         loss = nn.functional.binary_cross_entropy_with_logits(
             logits.float(), labels, reduction="sum") / len(rows)
-        scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
-        total += loss.detach()
+        return loss.detach(), torch.autograd.grad(scaler.scale(loss), parameters)
+
+    optimizer.zero_grad(set_to_none=True)
+    total = torch.zeros((), device=device.device)
+    # The longest first, so that no processor is left alone with one at the end.
+    groups = reversed(list(by_length(data.lengths(rows), device.micro_batch)))
+    for loss, gradients in device.map(compute, groups):
+        total += loss
+        for parameter, gradient in zip(parameters, gradients, strict=True):
+            if parameter.grad is None:
+                parameter.grad = gradient
+            else:
+                parameter.grad += gradient
     mean = float(total)
     if not math.isfinite(mean):
         raise UserError(f"the loss is {mean} after {len(rows)} more reviews; "
                         f"lower learning_rate (now {settings.learning_rate:g})")
     if settings.gradient_clip:
         scaler.unscale_(optimizer)
-        nn.utils.clip_grad_norm_(model.parameters(), settings.gradient_clip)
+        nn.utils.clip_grad_norm_(parameters, settings.gradient_clip)
     scaler.step(optimizer)
     scaler.update()
     return mean
@@ -212,19 +186,24 @@ def _out_of_patience(state: State, settings: Settings) -> bool:
 def evaluate(model: LSTMClassifier, data: Data, device: Device) -> dict[str, float]:
     """`loss` (mean cross entropy in nats) and `accuracy` (0 to 1) on all of `data`."""
     model.eval()
+
+    def compute(group: npt.NDArray[np.int64]) -> tuple[int, float, int]:
+        """Number of reviews, sum of losses, right answers."""
+        batch = make_batch([data.sequences[row] for row in group]).to(device.device)
+        labels = torch.from_numpy(data.labels[group]).to(device.device)
+        with torch.inference_mode(), device.autocast():
+            logits = model(batch.ids, batch.lengths).float()
+        loss = nn.functional.binary_cross_entropy_with_logits(logits, labels, reduction="sum")
+        return len(group), float(loss), int(((logits > 0).float() == labels).sum())
+
     loss, correct = 0.0, 0
-    rows = np.arange(len(data))
     size = max(MICRO_BATCH, min(device.micro_batch, 512))
-    with torch.inference_mode(), Progress("evaluating", len(data), "reviews") as progress:
-        for group in by_length(data.lengths(rows), size):
-            batch = make_batch([data.sequences[row] for row in group]).to(device.device)
-            labels = torch.from_numpy(data.labels[group]).to(device.device)
-            with device.autocast():
-                logits = model(batch.ids, batch.lengths).float()
-            loss += float(nn.functional.binary_cross_entropy_with_logits(
-                logits, labels, reduction="sum"))
-            correct += int(((logits > 0).float() == labels).sum())
-            progress.advance(len(group))
+    with Progress("evaluating", len(data), "reviews") as progress:
+        for count, losses, right in device.map(
+                compute, by_length(data.lengths(np.arange(len(data))), size)):
+            loss += losses
+            correct += right
+            progress.advance(count)
     return {"loss": loss / len(data), "accuracy": correct / len(data)}
 
 

@@ -128,7 +128,7 @@ def test_what_cannot_be_served_is_refused_with_what_can(
     ("GET", "/", 404), ("POST", "/predict", 404), ("GET", "/ping/", 404), ("GET", "//ping", 404),
     ("GET", "/models", 404),
     ("GET", "/invocations", 405), ("PUT", "/invocations", 405), ("POST", "/ping", 405),
-    ("DELETE", "/execution-parameters", 405)])
+    ("DELETE", "/execution-parameters", 405), ("OPTIONS", "/invocations", 405)])
 def test_other_routes_and_methods_are_json_errors(client: FlaskClient, method: str, path: str,
                                                   status: int) -> None:
     response = client.open(path, method=method)
@@ -136,6 +136,7 @@ def test_other_routes_and_methods_are_json_errors(client: FlaskClient, method: s
                              response.text))
     assert code == status
     assert "/invocations" in message
+    assert ("Allow" in response.headers) == (status == 405)
 
 
 def test_ping_is_200_and_empty(client: FlaskClient) -> None:

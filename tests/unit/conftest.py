@@ -14,9 +14,10 @@ import torch
 import corpus
 from contract.jobconfig import Channel
 from sentiment.artifact import Model
+from sentiment.device import Device
 from sentiment.model import LSTMClassifier, LSTMSettings
 from sentiment.text import Classic
-from sentiment.training import Data, Device, Settings, State, adam, train
+from sentiment.training import Data, Settings, State, adam, train
 
 MakeChannel = Callable[..., Channel]
 

@@ -21,9 +21,9 @@ from sentiment.artifact import (
     VOCABULARY,
     WEIGHTS,
     fill_network,
-    load_model,
     save_model,
 )
+from sentiment.loading import load_model
 from sentiment.model import LSTMClassifier, LSTMSettings
 from sentiment.text import Classic
 

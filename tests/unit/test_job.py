@@ -14,8 +14,8 @@ import torch
 
 import corpus
 from contract.training import main
-from sentiment.artifact import load_model
 from sentiment.hyperparameters import METRICS
+from sentiment.loading import load_model
 from sentiment.plugin import ALGORITHM
 from sentiment.predictor import SentimentPredictor
 

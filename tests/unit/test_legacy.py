@@ -12,8 +12,8 @@ import torch
 
 import published
 from contract.errors import UserError
-from sentiment.artifact import load_model
 from sentiment.batches import make_batch
+from sentiment.loading import load_model
 
 INFO = {"embedding_dim": 4, "hidden_dim": 6, "vocab_size": 30}
 WORDS = {f"word{index}": index for index in range(2, 30)}

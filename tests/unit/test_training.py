@@ -11,14 +11,13 @@ import torch
 import published
 from contract.errors import PlatformError, UserError
 from sentiment import snapshot
+from sentiment.device import Device, choose_device
 from sentiment.model import LSTMClassifier, LSTMSettings
 from sentiment.training import (
     Data,
-    Device,
     Settings,
     State,
     adam,
-    choose_device,
     evaluate,
     optimizer_tensors,
     restore_optimizer,
@@ -48,6 +47,7 @@ class Run:
     data: Data = field(default_factory=lambda: _data(50))
     validation: Data = field(default_factory=lambda: _data(20, seed=2))
     settings: Settings = PLAIN
+    device: Device = CPU
     should_stop: Callable[[], bool] = lambda: False
     state: State = field(default_factory=State)
     snapshots: list[bytes] = field(default_factory=list)
@@ -60,7 +60,7 @@ class Run:
 
     def start(self) -> Run:
         train(self.model, self.optimizer, self.state, self.data, self.validation, self.settings,
-              CPU, should_stop=self.should_stop, report=lambda report: self.reports.append(report),
+              self.device, should_stop=self.should_stop, report=self.reports.append,
               checkpoint=lambda: self.snapshots.append(
                   snapshot.pack(self.model, self.optimizer, self.state)))
         return self
@@ -214,7 +214,15 @@ def test_the_optimisers_memory_survives_as_flat_tensors() -> None:
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
 def test_without_a_gpu_auto_is_the_cpu_and_cuda_fails(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
-    assert choose_device("auto") == choose_device("cpu") == CPU
+    assert choose_device("auto", 1) == choose_device("cpu", 1) == CPU
     assert "computing on the CPU" in caplog.text
     with pytest.raises(PlatformError, match="choose a GPU instance"):
-        choose_device("cuda")
+        choose_device("cuda", 1)
+
+
+def test_the_number_of_processors_changes_nothing_but_the_time() -> None:
+    several_groups = replace(PLAIN, batch_size=50)
+    alone = Run(settings=several_groups).start()
+    with choose_device("cpu", 3) as device:
+        together = Run(settings=several_groups, device=device).start()
+    _assert_same_weights(alone.model, together.model)

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 from flask import Flask, Response, request
 from gunicorn.http.errors import ParseException
-from werkzeug.exceptions import ClientDisconnected, HTTPException
+from werkzeug.exceptions import ClientDisconnected, HTTPException, MethodNotAllowed
 
 from contract.algorithm import Predictor
 from contract.errors import ContainerError, RequestError, UserError, as_platform_error
@@ -53,6 +53,7 @@ def create_app(predictor: Predictor, settings: Settings) -> Flask:
     # One more than allowed: Werkzeug cuts a chunked body here without a word, and `_body` must see
     # that there was more.
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body + 1
+    app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
     app.url_map.merge_slashes = False  # or `//ping` would be redirected
     gate = Gate(SLOTS, settings.queue)
 
@@ -175,7 +176,10 @@ def _failure(error: Exception) -> Response:
     """An error as a response: status by class, a short sentence, never a trace."""
     if isinstance(error, HTTPException):
         status, message = _http_words(error)
-        return _json(status, codec.error_object(status, message))
+        response = _json(status, codec.error_object(status, message))
+        if isinstance(error, MethodNotAllowed) and error.valid_methods:
+            response.headers["Allow"] = ", ".join(sorted(error.valid_methods))
+        return response
     known = error if isinstance(error, ContainerError) else as_platform_error(error)
     if isinstance(known, RequestError):
         response = _json(known.status, codec.error_object(known.status, _short(known)))
