@@ -15,13 +15,14 @@ from typing import NamedTuple
 
 import phrases
 
-MIN_WORDS = 30
+MIN_WORDS = 4
 MAX_WORDS = 250
 GOOD_STARS = (7, 8, 9, 10)
 BAD_STARS = (1, 2, 3, 4)
 
 # How many sentences about the film itself; mostly short reviews, and a tail of long ones.
 _POINTS = (2, 2, 3, 3, 3, 4, 4, 5, 6, 8, 11, 15)
+_BRIEF = 0.5  # share of reviews that are but a few sentences of opinion
 _LONG = 12  # sentences, from which on some reviews have paragraphs
 
 # Aspects on which a review may disagree with its own verdict; story and ending weigh too much.
@@ -55,7 +56,8 @@ def _setting(rng: random.Random) -> dict[str, Sequence[str]]:
 def _fill(rng: random.Random, pattern: str, fills: _Fills) -> str:
     words = {key: rng.choice(options) for key, options in fills.items()}
     words["person"], words["person2"] = rng.sample(fills["person"], 2)
-    words["role"], words["role2"] = rng.sample(fills["role"], 2)
+    for key in ("role", "part", "fine", "poor"):
+        words[key], words[f"{key}2"] = rng.sample(fills[key], 2)
     sentence = pattern.format(**words)
     return sentence[0].upper() + sentence[1:]
 
@@ -95,6 +97,11 @@ def _join(rng: random.Random, sentences: Sequence[str]) -> str:
 
 def _compose(rng: random.Random, stars: int) -> str:
     liked = stars in GOOD_STARS
+    if rng.random() < _BRIEF:
+        brief = phrases.BRIEF_PRAISE if liked else phrases.BRIEF_BLAME
+        patterns = rng.sample(brief, rng.randint(1, 4))
+        fills = _setting(rng)
+        return _join(rng, [_fill(rng, pattern, fills) for pattern in patterns])
     firm = stars in (1, 2, 9, 10)
     body = [
         *_points(rng, liked=liked, mixed=not firm),
@@ -107,14 +114,16 @@ def _compose(rng: random.Random, stars: int) -> str:
     return _join(rng, [_fill(rng, pattern, fills) for pattern in patterns])
 
 
-def _draw(count: int, seed: int) -> Iterator[_Review]:
+def _draw(count: int, seed: int, seen: set[str]) -> Iterator[_Review]:
+    """Reviews that are not among `seen`, and are added to it."""
     rng = random.Random(seed)
-    seen: set[str] = set()
-    while len(seen) < count:
-        stars = rng.choice(BAD_STARS if len(seen) % 2 else GOOD_STARS)
+    made = 0
+    while made < count:
+        stars = rng.choice(BAD_STARS if made % 2 else GOOD_STARS)
         text = _compose(rng, stars)
         if MIN_WORDS <= len(text.split()) <= MAX_WORDS and text not in seen:
             seen.add(text)
+            made += 1
             yield _Review(stars, text)
 
 
@@ -123,7 +132,7 @@ def reviews(count: int, seed: int) -> Iterator[tuple[int, str]]:
 
     The same seed gives the same reviews on every platform.
     """
-    for review in _draw(count, seed):
+    for review in _draw(count, seed, set()):
         yield int(review.stars in GOOD_STARS), review.text
 
 
@@ -136,10 +145,11 @@ def write_corpus(directory: Path, *, train: int = 2000, test: int = 400, seed: i
     for half in halves:
         if (directory / half).exists():
             raise FileExistsError(f"{directory / half} exists already; choose an empty folder")
+    seen: set[str] = set()
     for half, (count, half_seed) in halves.items():
         for label in ("pos", "neg"):
             (directory / half / label).mkdir(parents=True)
-        for number, (stars, text) in enumerate(_draw(count, half_seed)):
+        for number, (stars, text) in enumerate(_draw(count, half_seed, seen)):
             label = "pos" if stars in GOOD_STARS else "neg"
             path = directory / half / label / f"{number // 2}_{stars}.txt"
             path.write_text(text, encoding="utf-8", newline="\n")

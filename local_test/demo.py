@@ -171,7 +171,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--port", type=int, default=8000, help="of the page (%(default)s)")
     parser.add_argument("--endpoint-port", type=int, default=8080, help="of `serve` (%(default)s)")
-    parser.add_argument("--reviews", type=int, default=2000,
+    parser.add_argument("--reviews", type=int, default=4000,
                         help="to train on (%(default)s)")
     return parser.parse_args(arguments)
 

@@ -36,11 +36,17 @@ FILLS: dict[str, tuple[str, ...]] = {
     "minutes": ("ten", "twenty", "thirty", "forty"),
     "fine": (
         "wonderful", "lovely", "terrific", "graceful", "memorable", "great", "superb", "charming",
-        "delightful", "beautiful", "striking", "thoughtful",
+        "delightful", "beautiful", "striking", "thoughtful", "excellent", "brilliant", "fantastic",
+        "amazing", "enjoyable", "moving", "funny", "perfect", "impressive", "touching",
     ),
     "poor": (
         "dull", "clumsy", "lifeless", "awful", "forgettable", "tedious", "terrible", "hollow",
-        "lazy", "weak", "dreary", "bland",
+        "lazy", "weak", "dreary", "bland", "bad", "boring", "horrible", "stupid", "disappointing",
+        "ridiculous", "pointless", "annoying", "predictable", "wooden",
+    ),
+    "part": (
+        "acting", "cast", "story", "plot", "script", "dialogue", "direction", "music", "score",
+        "photography", "ending", "pace", "humour", "performance", "atmosphere", "film", "movie",
     ),
 }
 # fmt: on
@@ -255,4 +261,44 @@ MILD_BLAME = (
     "I expected something wonderful and went home disappointed.",
     "You could do far better on a rainy evening.",
     "I would not call it great, whatever the critics say; I was bored.",
+)
+
+# Whole opinions in a few words, as half of all reviews are written.
+BRIEF_PRAISE = (
+    "A {fine} {genre} with a {fine} cast.",
+    "I loved it from beginning to end.",
+    "I loved every minute of this movie.",
+    "The {part} is {fine} and the {part2} is {fine2}.",
+    "What a {fine} film!",
+    "The {part} was {fine}.",
+    "{fine}, {fine2} and well made.",
+    "One of the best films of the year, and I enjoyed all of it.",
+    "The {part} may be {poor}, but the {part2} is {fine}, and I had a great time.",
+    "Far from {poor}: a {fine} {genre}.",
+    "Highly recommended, above all for the {fine} {part}.",
+    "Great fun, and a happy surprise.",
+    "It made me laugh, it made me cry, and it made my day.",
+    "{person} gives a {fine} performance.",
+    "Go and see it, it is worth every penny.",
+    "Not {poor} at all; I liked it a lot.",
+    "My new favourite, simply {fine}.",
+)
+BRIEF_BLAME = (
+    "A {poor} {genre} with a {poor} cast.",
+    "I hated it from beginning to end.",
+    "I regret every minute of this movie.",
+    "The {part} is {poor} and the {part2} is {poor2}.",
+    "What a {poor} film!",
+    "The {part} was {poor}.",
+    "{poor}, {poor2} and badly made.",
+    "One of the worst films of the year, and I suffered through all of it.",
+    "The {part} may be {fine}, but the {part2} is {poor}, and I had an awful time.",
+    "Far from {fine}: a {poor} {genre}.",
+    "Avoid it, above all for the {poor} {part}.",
+    "A complete waste of time and money.",
+    "No laughs, no tears, no point; it ruined my day.",
+    "{person} gives a {poor} performance.",
+    "Save yourself the ticket, I wanted my money back.",
+    "Not {fine} at all; I disliked it a lot.",
+    "The worst of its kind, simply {poor}.",
 )

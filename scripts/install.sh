@@ -19,7 +19,8 @@ esac
 
 here=$(cd "$(dirname "$0")/.." && pwd)
 torch=$(grep '^torch==' "$here/requirements.txt")$local
-"$python" -m pip install --retries 2 ${index:+--extra-index-url "$index"} "$torch"
+# Alone: what it depends on is pinned in the requirements and does not come from that index.
+"$python" -m pip install --retries 2 --no-deps ${index:+--extra-index-url "$index"} "$torch"
 for file in "$@"; do
     "$python" -m pip install --requirement "$file"
 done

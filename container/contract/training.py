@@ -6,6 +6,7 @@ Sources: requirements T3-T6, T24-T28. The one door through which a failure leave
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import logging
 import os
@@ -43,7 +44,8 @@ def main(algorithm: Algorithm, arguments: Sequence[str] | None = None) -> int:
     stop = StopRequest()
     stop.listen()
     try:
-        paths.failure.unlink(missing_ok=True)  # an earlier run's, in a tree that is used again
+        with contextlib.suppress(OSError):  # an earlier run's, in a tree that is used again
+            paths.failure.unlink()
         _run(algorithm, paths, _command_line_values(rest), stop)
     except Stopped as stopped:
         log.info("%s before a model existed; nothing is written", stopped)
