@@ -15,7 +15,6 @@ RUN cd /opt/venv/lib/python3.11/site-packages \
  && find . \( -name '*.h' -o -name '*.hpp' -o -name '*.cuh' -o -name '*.a' \) -delete \
  && find . -type d \( -name tests -o -name test \) -not -path '*.dist-info/*' -prune \
       -exec rm -rf {} + \
- && /opt/venv/bin/python -m pip uninstall --yes pip \
  && find /opt/venv -type d -name __pycache__ -prune -exec rm -rf {} + \
  && chmod -R go+rX /opt/venv
 COPY container/ /opt/program/

@@ -42,7 +42,8 @@ START_SECONDS = 60
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the demo until it is interrupted; returns the exit status."""
     options = _options(arguments)
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in (signal.SIGTERM, signal.SIGHUP):  # HUP: the terminal was closed
+        signal.signal(number, _interrupt)
     with tempfile.TemporaryDirectory(prefix="sentiment-demo-") as scratch:
         tree = Path(scratch)
         try:

@@ -133,6 +133,9 @@ def _folder_examples(channel: Channel, sources: list[Source],
     # The whole IMDB archive in one channel: its test reviews must not be learned from.
     side = "test" if channel.name == "test" else "train"
     halves = {half for source in files for half in source.path.parts if half in ("train", "test")}
+    if len(halves) > 1 and channel.name == "validation":
+        raise UserError("channel 'validation' holds both train and test reviews; give it only "
+                        "those to choose the best epoch by")
     if len(halves) > 1:
         files = [source for source in files if side in source.path.parts]
     if len(files) < len(sources):

@@ -101,6 +101,14 @@ def parse_row(cells: Sequence[Any], size: int) -> Ids:
 
 
 def _whole(cell: str | float) -> int:
-    if isinstance(cell, float) and not cell.is_integer():
+    """A whole number, written `3` or, as from a table of floats, `3.0`."""
+    try:
+        return int(cell) if isinstance(cell, str) else _exact(cell)
+    except ValueError:
+        return _exact(float(cell))
+
+
+def _exact(number: float) -> int:
+    if isinstance(number, float) and not number.is_integer():  # nor are inf and nan
         raise ValueError
-    return int(cell)
+    return int(number)

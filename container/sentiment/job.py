@@ -51,7 +51,12 @@ def run(job: TrainingJob) -> None:
     job.stop.raise_if_set()
 
     with choose_device(str(hyper["device"]), job.processors) as device:
-        _train(job, split, device)
+        try:
+            _train(job, split, device)
+        except RuntimeError as error:
+            if isinstance(error, torch.OutOfMemoryError) or "allocate memory" in str(error):
+                raise MemoryError from error
+            raise
 
 
 def _train(job: TrainingJob, split: Split, device: Device) -> None:
@@ -110,7 +115,12 @@ def _read(job: TrainingJob, channel: Channel) -> Reviews:
 
 def _read_optional(job: TrainingJob, name: str) -> Reviews | None:
     channel = job.channels.get(name)
-    return None if channel is None or channel.is_empty else _read(job, channel)
+    if channel is None:
+        return None
+    if channel.is_empty:
+        log.warning("channel %s is empty; the job goes on as if it were not given", name)
+        return None
+    return _read(job, channel)
 
 
 def _validation_rows(reviews: Reviews, fraction: float, seed: int) -> np.ndarray[Any, Any]:
@@ -203,8 +213,12 @@ def _save(job: TrainingJob, split: Split, network: model.LSTMClassifier, state: 
                      "metrics": figures, "hyperparameters": dict(job.hyperparameters)},
         "data": split.facts,
     })
-    log.info("saved the model of epoch %d of %d in %s", state.best_epoch, state.epoch,
-             job.model_directory)
+    if state.best:
+        log.info("saved the model of epoch %d of %d in %s", state.best_epoch, state.epoch,
+                 job.model_directory)
+    else:
+        log.info("saved the model as it was after %d reviews, before the first epoch was complete, "
+                 "in %s", state.rows, job.model_directory)
 
 
 def _finish(job: TrainingJob, split: Split, network: model.LSTMClassifier, state: State,
@@ -214,9 +228,10 @@ def _finish(job: TrainingJob, split: Split, network: model.LSTMClassifier, state
     if split.test is not None and not job.stop:
         if state.best:
             network.load_state_dict(state.best)
-        final |= {f"test:{name}": value
-                  for name, value in training.evaluate(network, split.test, device).items()}
-    _report(final)
+        figures = training.evaluate(network, split.test, device, lambda: bool(job.stop))
+        final |= {f"test:{name}": value for name, value in (figures or {}).items()}
+    if final:
+        _report(final)
     job.output_directory.mkdir(parents=True, exist_ok=True)
     (job.output_directory / "metrics.json").write_text(json.dumps(
         {"history": state.history, "final": final}, indent=2) + "\n")

@@ -93,7 +93,7 @@ def _file_source(file: Path, relative: PurePosixPath, channel: str) -> Source:
     def open_gzip() -> BinaryIO:
         return cast(BinaryIO, gzip.open(file, "rb"))
 
-    if relative.suffix == ".gz":
+    if relative.suffix.lower() == ".gz":
         return Source(f"{channel}/{relative}", relative.with_suffix(""), open_gzip)
     return Source(f"{channel}/{relative}", relative, open_plain)
 

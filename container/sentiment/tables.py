@@ -46,7 +46,8 @@ def kind_of(source: Source, content_type: str | None) -> str | None:
 
 def _all_numbers(line: str) -> bool:
     cells = line.split(",")
-    return len(cells) > 2 and all(cell.strip().strip('"').isdigit() for cell in cells[:50])
+    return len(cells) > 2 and all(
+        cell.strip().strip('"').removesuffix(".0").isdigit() for cell in cells[:50])
 
 
 def not_utf8(error: UnicodeDecodeError) -> str:
@@ -103,9 +104,8 @@ def _columns(source: Source, header: list[str]) -> tuple[int, int, int]:
     label = next((names.index(name) for name in _LABEL_COLUMNS if name in names), None)
     text = next((names.index(name) for name in _TEXT_COLUMNS if name in names), None)
     if label is None or text is None:
-        found = ",".join(name[:20] for name in header[:4])
-        raise UserError(f"{source.name} line 1: header is {found!r}, expected the columns "
-                        f"{_HEADERS}")
+        raise UserError(f"{source.name} line 1: expected a header with the columns {_HEADERS}, "
+                        f"found {len(header)} columns of other names")
     return label, text, len(names)
 
 

@@ -109,7 +109,9 @@ def train(model: LSTMClassifier, optimizer: torch.optim.Optimizer, state: State,
                     checkpoint()
                     last_checkpoint = time.monotonic()
         state.seconds += time.monotonic() - started
-        _finish_epoch(model, state, data, validation, device, report)
+        if not _finish_epoch(model, state, data, validation, device, should_stop, report):
+            checkpoint()
+            return
         checkpoint()
 
 
@@ -153,12 +155,15 @@ def _learn(model: LSTMClassifier, optimizer: torch.optim.Optimizer, scaler: torc
 
 
 def _finish_epoch(model: LSTMClassifier, state: State, data: Data, validation: Data,
-                  device: Device, report: Callable[[dict[str, float]], None]) -> None:
-    """Evaluate, report, and keep the weights if they are the best so far."""
+                  device: Device, should_stop: Callable[[], bool],
+                  report: Callable[[dict[str, float]], None]) -> bool:
+    """Evaluate, report, and keep the weights if they are the best so far; False if stopped."""
     metrics = {"train:loss": state.loss_sum / len(data)}
     if len(validation):
-        metrics |= {f"validation:{name}": value
-                    for name, value in evaluate(model, validation, device).items()}
+        figures = evaluate(model, validation, device, should_stop)
+        if figures is None:
+            return False
+        metrics |= {f"validation:{name}": value for name, value in figures.items()}
     state.epoch, state.rows, state.loss_sum = state.epoch + 1, 0, 0.0
     state.history.append(metrics)
     if max(state.history, key=_merit) is metrics:
@@ -170,6 +175,7 @@ def _finish_epoch(model: LSTMClassifier, state: State, data: Data, validation: D
             "validation:accuracy"]
     metrics["epoch"] = float(state.epoch)
     report(metrics)
+    return True
 
 
 def _merit(metrics: dict[str, float]) -> tuple[float, float]:
@@ -183,8 +189,12 @@ def _out_of_patience(state: State, settings: Settings) -> bool:
     return bool(settings.patience and state.epoch - state.best_epoch >= settings.patience)
 
 
-def evaluate(model: LSTMClassifier, data: Data, device: Device) -> dict[str, float]:
-    """`loss` (mean cross entropy in nats) and `accuracy` (0 to 1) on all of `data`."""
+def evaluate(model: LSTMClassifier, data: Data, device: Device,
+             should_stop: Callable[[], bool] = lambda: False) -> dict[str, float] | None:
+    """`loss` (mean cross entropy in nats) and `accuracy` (0 to 1) on all of `data`.
+
+    None if `should_stop` said so before the end: figures of a part would be taken for the whole.
+    """
     model.eval()
 
     def compute(group: npt.NDArray[np.int64]) -> tuple[int, float, int]:
@@ -204,6 +214,8 @@ def evaluate(model: LSTMClassifier, data: Data, device: Device) -> dict[str, flo
             loss += losses
             correct += right
             progress.advance(count)
+            if should_stop():
+                return None
     return {"loss": loss / len(data), "accuracy": correct / len(data)}
 
 

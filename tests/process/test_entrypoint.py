@@ -52,6 +52,14 @@ def test_the_first_word_chooses_the_program(programs: Path, words: list[str],
     assert errors == ""
 
 
+@pytest.mark.parametrize(("words", "output"), [
+    (["true"], ""), (["echo", "a  b"], "a  b\n"), (["printf", "%s", "x"], "x")])
+def test_a_program_that_the_shell_has_itself_is_run(programs: Path, words: list[str],
+                                                    output: str) -> None:
+    process, said, errors = call(programs, *words)
+    assert (process.returncode, said, errors) == (0, output, "")
+
+
 def test_the_program_takes_the_place_of_the_shell(programs: Path) -> None:
     """Signals go to process 1 alone, and its exit status is the container's."""
     process, output, _ = call(programs, "train")

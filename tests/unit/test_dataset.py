@@ -198,3 +198,10 @@ def test_a_pickled_trap_beside_the_rows_is_refused(
     with pytest.raises(UserError, match=r"^train/word_dict\.pkl: refused unread"):
         read_reviews(make_channel({"train.csv": _row(1, 2), "word_dict.pkl": trap}))
     assert not (tmp_path / "executed").exists()
+
+
+def test_the_whole_archive_is_refused_as_validation(make_channel: MakeChannel) -> None:
+    files = {f"{half}/{side}/1_1.txt": "film" for half in ("train", "test")
+             for side in ("pos", "neg")}
+    with pytest.raises(UserError, match="holds both train and test reviews"):
+        read_reviews(make_channel(files, name="validation"))

@@ -238,3 +238,17 @@ def test_a_failed_job_leaves_no_model(train: Train, tmp_path: Path, reviews: Pat
     assert _failure(tmp_path).startswith(
         "UserError: train/pos/9999_9.txt line 2: byte 0xe9 is not UTF-8")
     assert list((tmp_path / "model").iterdir()) == []
+
+
+@pytest.mark.parametrize("error", [
+    torch.OutOfMemoryError("CUDA out of memory"),
+    RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes")])
+def test_memory_that_runs_out_is_no_fault_of_the_container(
+    error: RuntimeError, train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*arguments: object, **named: object) -> None:
+        raise error
+
+    monkeypatch.setattr("sentiment.training.train", fail)
+    assert train() == 3
+    assert "PlatformError: out of memory" in _failure(tmp_path)

@@ -125,10 +125,11 @@ def test_a_stopped_run_goes_on_where_it_was() -> None:
         _assert_same_weights(resumed.model, whole.model)
 
 
-@pytest.mark.parametrize("steps", [0, 1, 5])
+@pytest.mark.parametrize("steps", [0, 1, 5, 7])
 def test_a_stop_ends_training_after_the_step_it_came_in(steps: int) -> None:
     run = Run(should_stop=_after(steps)).start()
-    assert run.state.epoch * 50 + run.state.rows == {0: 16, 1: 32, 5: 50 + 32}[steps]
+    assert run.state.epoch * 50 + run.state.rows == {
+        0: 16, 1: 32, 5: 50, 7: 50 + 32}[steps]  # a validation asks twice
     assert len(run.snapshots) == run.state.epoch + 1
 
 
@@ -226,3 +227,21 @@ def test_the_number_of_processors_changes_nothing_but_the_time() -> None:
     with choose_device("cpu", 3) as device:
         together = Run(settings=several_groups, device=device).start()
     _assert_same_weights(alone.model, together.model)
+
+
+def test_a_stop_while_it_validates_keeps_the_best_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = 0
+
+    def in_the_second_validation() -> bool:
+        """A step is asked about once, and so is each group of 16 in a validation."""
+        nonlocal asked
+        asked += 1
+        return asked > 2 * 4 + 2
+
+    run = Run(settings=replace(PLAIN, epochs=9), should_stop=in_the_second_validation).start()
+    assert run.state.epoch == 1
+    assert run.state.best_epoch == 1
+    assert run.state.rows == len(run.data)
+    resumed = Run(settings=replace(PLAIN, epochs=2)).resume(run.snapshots[-1])
+    whole = Run(settings=replace(PLAIN, epochs=2)).start()
+    _assert_same_weights(resumed.model, whole.model)

@@ -100,8 +100,10 @@ def _invoke(predictor: Predictor, settings: Settings, gate: Gate, facts: Facts) 
     good = [instance for instance in instances if not isinstance(instance, UserError)]
     with gate.enter(deadline):
         begun = time.monotonic()
-        predictions = predictor.predict(good, deadline.check) if good else []
-        facts.model_ms = (time.monotonic() - begun) * 1000
+        try:
+            predictions = predictor.predict(good, deadline.check) if good else []
+        finally:
+            facts.model_ms = (time.monotonic() - begun) * 1000
     in_order = iter(predictions)
     answers = [instance if isinstance(instance, UserError) else next(in_order)
                for instance in instances]
@@ -137,7 +139,9 @@ def _body(limit: int) -> bytes:
     """
     try:
         body = request.get_data(cache=False)
-    except _BROKEN_BODY:
+    except _BROKEN_BODY as error:
+        if BlockingIOError in (type(error), type(error.__context__)):  # Werkzeug wraps it
+            raise RequestError(408, "the body stopped coming; send it again") from None
         raise UserError("the body is damaged or cut off; send it again") from None
     if len(body) < (request.content_length or 0):
         raise UserError(f"the body is cut off: {len(body)} bytes came, Content-Length is "

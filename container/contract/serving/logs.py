@@ -6,6 +6,7 @@ import json
 import logging
 import sys
 import time
+import traceback
 from typing import Any
 
 from gunicorn.glogging import Logger
@@ -42,6 +43,16 @@ class GunicornLogger(Logger):  # type: ignore[misc]
 
     def access(self, resp: Any, req: Any, environ: Any, request_time: Any) -> None:
         return
+
+    def exception(self, msg: str, *args: Any, **kwargs: Any) -> None:
+        """Without the exception's own words, which may hold some of the request's text."""
+        error = sys.exc_info()[1]
+        if isinstance(error, BlockingIOError):
+            self.error_log.info("a client stalled and was given up")
+        else:
+            self.error_log.error("%s (%s)", "a request failed", type(error).__name__, extra={
+                "fields": {"trace": "".join(traceback.format_tb(
+                    error.__traceback__ if error else None))}})
 
     def reopen_files(self) -> None:
         return

@@ -28,6 +28,7 @@ from contract.serving import media
 from contract.serving.app import create_app
 from contract.serving.logs import GunicornLogger, log_as_json
 from contract.serving.settings import Settings, read_settings
+from contract.serving.worker import Worker
 
 GRACE_SECONDS = 20
 """For requests in flight after SIGTERM; the platform kills after 30 (S4)."""
@@ -105,7 +106,6 @@ class _Server(BaseApplication):  # type: ignore[misc]
         settings = self._settings
 
         def start_worker(worker: Any) -> None:
-            signal.alarm(0)  # an alarm does not survive the fork, but the handler's frame does
             self._predictor.start(settings.threads_per_worker)
             log.info("worker ready: %s", self._predictor.name)
 
@@ -115,7 +115,7 @@ class _Server(BaseApplication):  # type: ignore[misc]
         return {
             "bind": f"0.0.0.0:{settings.port}",
             "workers": settings.workers,
-            "worker_class": "gthread",
+            "worker_class": Worker,
             "threads": settings.connection_threads,
             "preload_app": True,
             # Of the worker's main loop, which never predicts: a long request cannot trip it.

@@ -55,8 +55,11 @@ class Settings:
 
     @property
     def connection_threads(self) -> int:
-        """One predicts, `queue` wait, and the rest stay free for `/ping`."""
-        return 1 + self.queue + 8
+        """One predicts, `queue` wait, and the rest read slow requests and answer `/ping`.
+
+        They are made when needed, and a thread that only waits costs next to nothing.
+        """
+        return 1 + self.queue + 128
 
     @property
     def execution_parameters(self) -> dict[str, int | str]:
