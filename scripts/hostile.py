@@ -133,6 +133,7 @@ def serving_cases() -> dict[str, tuple[str, str, dict[str, str], bytes]]:
         "cut off gzip": post("text/plain", gzip.compress(b"good film")[:-6],
                              Content_Encoding="gzip"),
         "a body of 101 MB": post("text/plain", b"x" * (101 * 1024 * 1024)),
+        "headers of 20 kB": ("GET", "/ping", {"X-Long": "y" * 20_000}, b""),
         "a route that is none": ("GET", "/etc/passwd", {}, b""),
         "a method that is not allowed": ("DELETE", "/invocations", {}, b""),
         "HTML in the review": post("application/json",

@@ -20,7 +20,7 @@ STRAY_FILES = {
     "static libraries": "find /opt/venv -name '*.a'",
     "test suites": f"find {SITE} -type d '(' -name test -o -name tests ')' "
                    "-not -path '*.dist-info/*'",
-    "caches of pip": "find / -xdev -type d -path '*/.cache/*'; find /opt/venv -name pip",
+    "caches of pip": "find / -xdev -type d -path '*/.cache/*'",
     "bytecode of our own": "find /opt/program -name __pycache__ -o -name '*.pyc'",
     "tests of our own": "find /opt/program -name 'test*' -o -name 'conftest*'",
     "files that not everybody can read": "find /opt -not -type l -not -perm -o=r",

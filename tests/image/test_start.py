@@ -18,12 +18,19 @@ def test_a_word_that_is_no_program_gets_the_usage(image: Image, word: str) -> No
     (["chmod", "--version"], "chmod (GNU coreutils)"),
     (["bash", "-c", "echo $0 here"], "bash here"),
     (["python3", "--version"], "Python 3.11"),
-    (["pip", "--version"], "pip "),
+    (["true"], ""),
+    (["echo", "hi"], "hi"),
 ])
 def test_a_program_on_the_path_is_run(image: Image, words: list[str], said: str) -> None:
     done = image.run(*words)
     assert done.status == 0
     assert done.out.startswith(said)
+
+
+def test_pip_and_python_are_of_one_installation(image: Image) -> None:
+    """Driver scripts of SDK clients install with the one and run with the other (K3)."""
+    assert image.run("pip", "--version").out == image.run("python3", "-m", "pip", "--version").out
+    assert "/opt/venv/" in image.run("pip", "--version").out
 
 
 def test_a_program_keeps_its_exit_status(image: Image) -> None:

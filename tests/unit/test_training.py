@@ -75,6 +75,12 @@ def _assert_same_weights(one: LSTMClassifier, two: LSTMClassifier) -> None:
         assert torch.equal(tensor, two.state_dict()[name]), name
 
 
+def _figures(model: LSTMClassifier, data: Data) -> dict[str, float]:
+    figures = evaluate(model, data, CPU)
+    assert figures is not None
+    return figures
+
+
 def _after(calls: int) -> Callable[[], bool]:
     """False that many times, then True."""
     answers = iter([False] * calls)
@@ -151,7 +157,7 @@ def test_the_best_epochs_weights_are_kept() -> None:
     run = Run(settings=replace(PLAIN, epochs=6, learning_rate=0.1)).start()
     accuracies = [report["validation:accuracy"] for report in run.reports]
     run.model.load_state_dict(run.state.best)
-    assert evaluate(run.model, run.validation, CPU)["accuracy"] == max(accuracies)
+    assert _figures(run.model, run.validation)["accuracy"] == max(accuracies)
     assert accuracies[run.state.best_epoch - 1] == max(accuracies)
     assert run.reports[-1]["validation:best_accuracy"] == max(accuracies)
 
@@ -197,9 +203,9 @@ def test_the_gradient_is_clipped_to_the_norm_asked_for() -> None:
 def test_evaluation_counts_every_review_once() -> None:
     model = LSTMClassifier(SIZES)
     data = _data(67)
-    alone = [evaluate(model, Data([ids], data.labels[row:row + 1]), CPU)
+    alone = [_figures(model, Data([ids], data.labels[row:row + 1]))
              for row, ids in enumerate(data.sequences)]
-    together = evaluate(model, data, CPU)
+    together = _figures(model, data)
     assert together["accuracy"] == pytest.approx(sum(one["accuracy"] for one in alone) / 67)
     assert together["loss"] == pytest.approx(sum(one["loss"] for one in alone) / 67, abs=1e-6)
 
