@@ -6,6 +6,10 @@ IMAGE ?= sentiment
 PYTHON ?= python3.11
 # torch's CPU build comes from here; any mirror will do.
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
+# The default index's own torch for Linux is a CUDA build. Where the hosts' driver is older, say
+#   make image-gpu GPU_LOCAL=+cu126 GPU_INDEX=https://download.pytorch.org/whl/cu126
+GPU_LOCAL ?=
+GPU_INDEX ?=
 export PYTHON TORCH_INDEX
 
 .PHONY: help
@@ -38,4 +42,4 @@ image: ## build the CPU image: $(IMAGE):cpu
 
 .PHONY: image-gpu
 image-gpu: ## build the GPU image: $(IMAGE):gpu
-	@scripts/build.sh $(IMAGE):gpu --build-arg TORCH_LOCAL= --build-arg TORCH_INDEX=
+	@scripts/build.sh $(IMAGE):gpu --build-arg TORCH_LOCAL=$(GPU_LOCAL) --build-arg TORCH_INDEX=$(GPU_INDEX)

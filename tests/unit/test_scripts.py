@@ -171,6 +171,11 @@ def test_make_builds_with_these_arguments(checkout: Checkout, target: str, words
     assert done.out.splitlines() == [words]
 
 
+def test_make_takes_another_cuda_build(checkout: Checkout) -> None:
+    done = checkout.run("make", "--dry-run", "image-gpu", "GPU_LOCAL=+cu126", "GPU_INDEX=https://x")
+    assert "TORCH_LOCAL=+cu126 --build-arg TORCH_INDEX=https://x" in done.out
+
+
 @pytest.mark.parametrize("argument", ["TORCH_LOCAL", "TORCH_INDEX"])
 def test_the_dockerfile_takes_the_build_arguments(argument: str) -> None:
     assert f"\nARG {argument}=" in (ROOT / "Dockerfile").read_text()
