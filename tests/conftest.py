@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -11,9 +13,12 @@ import corpus
 from executables import lay_out, train
 from sentiment.plugin import ALGORITHM
 
-# Machines are noisy: how long an example takes says nothing about the code.
-settings.register_profile("noisy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("noisy")
+# Machines are noisy: how long an example takes says nothing about the code. And a test run is to
+# be repeatable: new examples are searched for with HYPOTHESIS_PROFILE=search.
+NOISY: dict[str, Any] = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
+settings.register_profile("repeatable", derandomize=True, **NOISY)
+settings.register_profile("search", max_examples=3000, **NOISY)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
 
 
 @pytest.fixture(scope="session")

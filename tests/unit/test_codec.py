@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from contract.errors import UserError
@@ -206,6 +206,8 @@ def near(media: str) -> st.SearchStrategy[bytes]:
     return st.text(st.sampled_from(characters)).map(str.encode) | st.binary()
 
 
+@example((JSON_LINES, b"\r"), True, "utf-8")
+@example((PLAIN, b"\r\n\r"), True, "utf-8")
 @given(st.sampled_from(SUPPORTED).flatmap(lambda media: st.tuples(st.just(media), near(media))),
        st.booleans(), st.sampled_from(["utf-8", "ascii", "utf-16", "iso8859-1"]))
 def test_no_body_is_anyones_fault_but_the_callers(sent: tuple[str, bytes], batch: bool,

@@ -103,7 +103,7 @@ def _text(body: bytes, charset: str, *, keep_bad: bool) -> str:
 def _lines(text: str) -> list[str | UserError]:
     """Lines by line feed alone, as the platform splits; CRLF and a missing last end are fine."""
     lines = text.split("\n")
-    if not lines[-1].strip("\r"):
+    if not lines[-1]:  # what follows the last line end; a lone carriage return is a line
         lines.pop()
     return [UserError("the line is not UTF-8") if _has_bad_bytes(line) else line.removesuffix("\r")
             for line in lines]
