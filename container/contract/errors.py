@@ -64,3 +64,8 @@ def as_platform_error(error: BaseException) -> PlatformError | None:
         place = f" ({error.filename})" if error.filename else ""
         return PlatformError(f"{_ADVICE[error.errno]}{place}")
     return None
+
+
+def expected(error: BaseException) -> ContainerError | None:
+    """The failure as one that somebody can mend, or None if it is a fault of ours."""
+    return error if isinstance(error, ContainerError) else as_platform_error(error)

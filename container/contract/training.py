@@ -19,10 +19,9 @@ from contract import cpus, hyperparameters, jobconfig, metrics
 from contract.algorithm import Algorithm, TrainingJob
 from contract.errors import (
     OUR_FAULT_EXIT_STATUS,
-    ContainerError,
     PlatformError,
     UserError,
-    as_platform_error,
+    expected,
 )
 from contract.paths import PLATFORM_ROOT, Paths
 from contract.stopping import Stopped, StopRequest
@@ -97,7 +96,7 @@ def _run(algorithm: Algorithm, paths: Paths, overrides: Mapping[str, str],
 
 def _fail(error: BaseException, paths: Paths) -> int:
     """Tell the log and the failure file what happened; return the exit status."""
-    known = error if isinstance(error, ContainerError) else as_platform_error(error)
+    known = expected(error)
     if known is None:
         trace = "".join(traceback.format_exception(error))
         log.error("%s", trace.rstrip())

@@ -21,7 +21,7 @@ from gunicorn.http.errors import ParseException
 from werkzeug.exceptions import ClientDisconnected, HTTPException, MethodNotAllowed
 
 from contract.algorithm import Predictor
-from contract.errors import ContainerError, RequestError, UserError, as_platform_error
+from contract.errors import RequestError, UserError, expected
 from contract.serving import codec, media
 from contract.serving.gate import Deadline, Gate
 from contract.serving.settings import LARGEST_BODY_MB, MEGABYTE, Settings
@@ -184,7 +184,7 @@ def _failure(error: Exception) -> Response:
         if isinstance(error, MethodNotAllowed) and error.valid_methods:
             response.headers["Allow"] = ", ".join(sorted(error.valid_methods))
         return response
-    known = error if isinstance(error, ContainerError) else as_platform_error(error)
+    known = expected(error)
     if isinstance(known, RequestError):
         response = _json(known.status, codec.error_object(known.status, _short(known)))
         if known.retry_after is not None:

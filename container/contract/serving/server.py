@@ -22,7 +22,7 @@ from gunicorn.app.base import BaseApplication
 
 from contract import cpus
 from contract.algorithm import Algorithm, Predictor
-from contract.errors import ContainerError, PlatformError, UserError, as_platform_error
+from contract.errors import PlatformError, UserError, expected
 from contract.paths import PLATFORM_ROOT, Paths
 from contract.serving import media
 from contract.serving.app import create_app
@@ -51,7 +51,7 @@ def main(algorithm: Algorithm, arguments: Sequence[str] | None = None) -> int:
         predictor = algorithm.load(Paths(Path(options.root).absolute()).model)
         app = create_app(predictor, settings)
     except Exception as error:
-        known = error if isinstance(error, ContainerError) else as_platform_error(error)
+        known = expected(error)
         if known is None:
             log.exception("cannot start: a fault of the container")
             return 1
