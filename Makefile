@@ -21,6 +21,10 @@ demo: ## train on a small corpus, serve it, and open a page to try it (Ctrl-C en
 	@scripts/setup.sh
 	@.venv/bin/python local_test/demo.py
 
+.PHONY: tools
+tools: ## install what the scripts for AWS need (see scripts/README.md)
+	@scripts/setup.sh aws
+
 .PHONY: test
 test: ## lint, types and all tests; those of the image where a Docker engine answers
 	@scripts/setup.sh dev

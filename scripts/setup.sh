@@ -1,11 +1,16 @@
 #!/bin/sh
-# Make or refresh the virtual environment .venv: `setup.sh` for running, `setup.sh dev` for tests.
-# Quick when nothing has changed; remove .venv to begin anew.
+# Make or refresh the virtual environment .venv: `setup.sh` for the demo, `setup.sh aws` for the
+# scripts too, `setup.sh dev` for tests. Quick when nothing has changed; remove .venv to begin anew.
 set -eu
 cd "$(dirname "$0")/.."
 
-files=requirements.txt
-[ "${1-}" != dev ] || files="requirements.txt requirements-dev.txt"
+files="requirements.txt lambda/requirements.txt"
+case ${1-run} in
+    run) ;;
+    aws) files="$files requirements-aws.txt" ;;
+    dev) files="$files requirements-aws.txt requirements-dev.txt" ;;
+    *) echo "usage: setup.sh [aws | dev]" >&2; exit 2 ;;
+esac
 stamp=.venv/installed-${1-run}
 wanted=$(cat $files scripts/install.sh; echo "${TORCH_LOCAL-+cpu} ${TORCH_INDEX-}")
 if [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$wanted" ]; then

@@ -153,4 +153,7 @@ def test_the_master_has_a_single_thread(server: Server) -> None:
     tasks = Path(f"/proc/{server.process.pid}/task")
     if not tasks.is_dir():
         pytest.skip("no /proc on this system")
-    assert len(list(tasks.iterdir())) == 1
+    names = [(task / "comm").read_text().strip() for task in tasks.iterdir()]
+    # An allocator's housekeeper, which it starts anew after a fork. pyarrow brings it, which nltk
+    # finds where the tools for AWS are installed beside.
+    assert len(names) - names.count("jemalloc_bg_thd") == 1

@@ -22,13 +22,14 @@ def _pins(text: str) -> dict[str, str]:
         if line.strip() and not line.startswith("#"):
             name, equals, version = line.partition("==")
             assert equals, f"not pinned: {line}"
-            pins[canonicalize_name(name)] = version.split()[0]
+            pins[canonicalize_name(name.partition("[")[0])] = version.split()[0]
     return pins
 
 
 DIRECT, BROUGHT = (_pins(f"#{part}") for part in
                    (ROOT / "requirements.txt").read_text().split(HEADING))
-TOOLS = _pins((ROOT / "requirements-dev.txt").read_text())
+TOOLS = _pins("\n".join((ROOT / name).read_text() for name in (
+    "lambda/requirements.txt", "requirements-aws.txt", "requirements-dev.txt")))
 
 
 def _needs(name: str) -> set[str]:

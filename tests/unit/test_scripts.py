@@ -68,6 +68,8 @@ class Checkout:
         shutil.copytree(ROOT / "scripts", root / "scripts")
         for path in (*ROOT.glob("requirements*.txt"), ROOT / "Makefile"):
             shutil.copy(path, root)
+        (root / "lambda").mkdir()
+        shutil.copy(ROOT / "lambda" / "requirements.txt", root / "lambda")
         self.python = root / "stub-python"
         self.python.write_text(STUB)
         self.python.chmod(0o755)
@@ -123,7 +125,7 @@ def test_setup_makes_an_environment_and_fills_it(checkout: Checkout) -> None:
     assert done.status == 0, done
     assert done.calls[0] == "-m venv .venv"
     assert done.calls[-1] == "-m pip install --requirement requirements-dev.txt"
-    assert "installing requirements.txt requirements-dev.txt" in done.out
+    assert "installing requirements.txt lambda/requirements.txt requirements-aws.txt" in done.out
 
 
 def test_setup_does_nothing_the_second_time(checkout: Checkout) -> None:
@@ -144,7 +146,21 @@ def test_setup_installs_again_when_a_requirement_has_changed(checkout: Checkout)
     checkout.run("scripts/setup.sh")
     with (checkout.root / "requirements.txt").open("a") as file:
         file.write("another==1.0\n")
-    assert len(checkout.run("scripts/setup.sh").calls) == 2
+    assert len(checkout.run("scripts/setup.sh").calls) == 3
+
+
+@pytest.mark.parametrize(("level", "last"), [
+    ([], "lambda/requirements.txt"), (["aws"], "requirements-aws.txt"),
+    (["dev"], "requirements-dev.txt")])
+def test_setup_installs_what_its_level_needs(
+        checkout: Checkout, level: list[str], last: str) -> None:
+    done = checkout.run("scripts/setup.sh", *level)
+    assert done.calls[-1] == f"-m pip install --requirement {last}"
+
+
+def test_setup_knows_no_other_level(checkout: Checkout) -> None:
+    done = checkout.run("scripts/setup.sh", "production")
+    assert (done.status, done.err) == (2, "usage: setup.sh [aws | dev]\n")
 
 
 def test_setup_that_failed_is_not_taken_for_done(checkout: Checkout) -> None:

@@ -1,0 +1,1 @@
+"""What the scripts share: settings, the account, dry runs, errors, waiting, storage, prices."""

@@ -1,0 +1,54 @@
+"""A dry run sends nothing that changes anything, and fails where the real run would."""
+
+from __future__ import annotations
+
+import io
+
+import boto3
+import pytest
+from botocore.exceptions import ParamValidationError
+
+from accounts import BUCKET, PROJECT
+from cloud.account import Account
+from cloud.dryrun import ACCOUNT
+
+
+def test_a_write_is_shown_and_not_sent(
+        account: Account, bucket: str, capsys: pytest.CaptureFixture[str]) -> None:
+    dry = Account(PROJECT, dry_run=True)
+    dry.client("s3").put_object(Bucket=bucket, Key="k", Body=b"secret")
+    shown = capsys.readouterr().out
+    assert shown == f'would send s3 PutObject\n{{\n  "Bucket": "{bucket}",\n  "Key": "k"\n}}\n'
+    assert "Contents" not in account.client("s3").list_objects_v2(Bucket=bucket)
+
+
+def test_reads_are_asked_of_the_account(bucket: str) -> None:
+    dry = Account(PROJECT, dry_run=True)
+    assert dry.bucket == BUCKET
+    assert [entry["Name"] for entry in dry.client("s3").list_buckets()["Buckets"]] == [bucket]
+
+
+def test_without_credentials_an_empty_account_answers(no_account: None) -> None:
+    dry = Account(PROJECT, dry_run=True)
+    assert dry.id == ACCOUNT
+    assert dry.client("sagemaker").list_endpoints().get("Endpoints", []) == []
+    assert dry.stack_outputs("roles") == {}
+
+
+def test_a_write_is_answered_with_names_in_brackets(no_account: None) -> None:
+    answer = Account(PROJECT, dry_run=True).client("sagemaker").create_model(ModelName="m")
+    assert answer["ModelArn"] == "<ModelArn>"
+
+
+def test_a_wrong_request_fails_as_in_earnest(no_account: None) -> None:
+    with pytest.raises(ParamValidationError, match="ModelNam"):
+        Account(PROJECT, dry_run=True).client("sagemaker").create_model(ModelNam="m")
+
+
+def test_a_file_that_is_uploaded_in_parts_is_not_sent(no_account: None) -> None:
+    dry = Account(PROJECT, dry_run=True)
+    dry.client("s3").upload_fileobj(
+        io.BytesIO(bytes(9_000_000)), dry.bucket, "k",
+        Config=boto3.s3.transfer.TransferConfig(multipart_threshold=1, use_threads=True))
+    assert dry.dry_run is not None
+    assert dry.dry_run.requests[0][:2] == ("s3", "CreateMultipartUpload")
