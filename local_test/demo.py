@@ -1,7 +1,9 @@
 """The whole thing on a laptop: `make demo`. No Docker, no AWS, nothing left behind.
 
 Trains with the real `train` on a small generated corpus in a scratch tree (or takes the bundled
-model, where there is one), starts the real `serve` on it, and a page to try it. Ctrl-C ends all.
+model, where there is one), starts the real `serve` on it, and a page to try it, with the real
+Lambda handler between the two. API Gateway, Lambda and SageMaker's runtime are stand-ins, for
+trying and testing only. Ctrl-C ends all.
 """
 
 from __future__ import annotations
@@ -141,13 +143,10 @@ def _show_example(endpoint: str) -> None:
 
 def _show_page(endpoint: str, port: int) -> None:
     """Serve the page until interrupted."""
-    server = gateway.make_server(ROOT / "website", endpoint, port=port)
-    try:
-        print(f"\ndemo: type a review at http://127.0.0.1:{port}/   (Ctrl-C ends everything)",
-              flush=True)
+    with gateway.chain(endpoint, port=port) as server:
+        print(f"\ndemo: type a review at http://127.0.0.1:{port}/   (Ctrl-C ends everything)\n"
+              "demo: below, what the Lambda function logs of each request", flush=True)
         server.serve_forever()
-    finally:
-        server.server_close()
 
 
 def _free_port(wanted: int) -> int:

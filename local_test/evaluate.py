@@ -14,7 +14,8 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -101,10 +102,17 @@ def read(place: Path, half: str = "test") -> Reviews:
     Raises:
         UserError: there is nothing that can be used.
     """
+    with channel(place, half) as opened:
+        return read_reviews(opened)
+
+
+@contextmanager
+def channel(place: Path, half: str = "test") -> Iterator[Channel]:
+    """A folder, or a single file, as a channel of training."""
     with tempfile.TemporaryDirectory() as folder:
         if place.is_file():
             (Path(folder) / place.name).symlink_to(place.resolve())
-        return read_reviews(Channel(half, place if place.is_dir() else Path(folder)))
+        yield Channel(half, place if place.is_dir() else Path(folder))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

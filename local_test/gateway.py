@@ -1,25 +1,42 @@
-"""A development server: the website and the model endpoint behind one address.
+"""The page and the whole chain behind it on this machine, for trying and testing only.
 
-In production a managed gateway stands here. This one is for one person on one machine: it knows no
-users, no encryption and no rate limit, so keep it on the loopback address.
+    page -> this gateway -> the handler of lambda/ -> boto3 -> runtime_standin.py -> serve
+
+It stands in for API Gateway: it makes real events for the real handler and shares no code with it.
+It knows no users, no encryption and no rate limit, so keep it on the loopback address. AWS is never
+called, and your own credentials are not used.
 """
 
 from __future__ import annotations
 
 import argparse
-import http.client
 import json
+import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from socket import socket
-from typing import NamedTuple
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
-MAX_BODY_BYTES = 1_000_000
-UPSTREAM_TIMEOUT_S = 30.0
+import runtime_standin
+from http_events import SHAPES, Answer, MalformedReplyError, Request, make_event, read_reply
+from lambda_standin import EventTooLargeError, Function, FunctionError
+
+ROOT = Path(__file__).resolve().parent.parent
+WEBSITE = ROOT / "website"
+PATH = "/predict"
+"""The one route to the function."""
+ENDPOINT = "sentiment"
+
+# As in lambda/template.yaml.
+HANDLER = "sentiment_proxy.handler"
+TIMEOUT = 29.0
+
+PAYLOAD_LIMIT = 10 * 1024 * 1024
 
 CONTENT_TYPES = {
     ".css": "text/css; charset=utf-8",
@@ -39,17 +56,12 @@ SECURITY_HEADERS = {
 }
 
 _JSON = "application/json"
-_DRAIN_BYTES = 16 * MAX_BODY_BYTES
+_DRAIN_BYTES = 2 * PAYLOAD_LIMIT
 
 
-class _Reply(NamedTuple):
-    status: int
-    body: bytes
-    content_type: str = _JSON
-
-
-def _error(status: int, message: str) -> _Reply:
-    return _Reply(status, json.dumps({"error": {"code": status, "message": message}}).encode())
+def _message(status: int, message: str) -> Answer:
+    """In the form of API Gateway's own errors."""
+    return Answer(status, [("content-type", _JSON)], json.dumps({"message": message}).encode())
 
 
 def _find(website: Path, target: str) -> Path | None:
@@ -70,16 +82,11 @@ class Gateway(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(
-        self, address: tuple[str, int], website: Path, endpoint: str, timeout: float
-    ) -> None:
-        parts = urlsplit(endpoint)
-        if parts.scheme != "http" or parts.hostname is None:
-            raise ValueError(f"the endpoint must be like http://127.0.0.1:8080, not {endpoint!r}")
+    def __init__(self, address: tuple[str, int], website: Path,
+                 function: Callable[[dict[str, Any]], object], shape: str) -> None:
         self.website = website
-        self.upstream = (parts.hostname, parts.port or 80)
-        self.upstream_path = parts.path.rstrip("/") + "/invocations"
-        self.upstream_timeout = timeout
+        self.function = function
+        self.shape = shape
         super().__init__(address, _Handler)
 
     def handle_error(self, request: socket | tuple[bytes, socket], client_address: object) -> None:
@@ -87,23 +94,15 @@ class Gateway(ThreadingHTTPServer):
         if not isinstance(sys.exc_info()[1], ConnectionError):
             super().handle_error(request, client_address)
 
-    def predict(self, body: bytes) -> _Reply:
-        """Ask the model; every way this can fail is a JSON error too."""
-        connection = http.client.HTTPConnection(*self.upstream, timeout=self.upstream_timeout)
-        headers = {"Content-Type": _JSON, "Accept": _JSON}
+    def answer(self, request: Request) -> Answer:
+        """What the function answers, or what API Gateway does in its place."""
         try:
-            connection.request("POST", self.upstream_path, body, headers)
-            response = connection.getresponse()
-            answer = response.read()
-        except TimeoutError:
-            return _error(HTTPStatus.GATEWAY_TIMEOUT, "the model did not answer in time")
-        except (OSError, http.client.HTTPException):
-            return _error(HTTPStatus.BAD_GATEWAY, "the model endpoint cannot be reached")
-        finally:
-            connection.close()
-        if response.headers.get_content_type() != _JSON:
-            return _error(HTTPStatus.BAD_GATEWAY, "the model endpoint did not answer with JSON")
-        return _Reply(response.status, answer)
+            return read_reply(self.shape, self.function(make_event(self.shape, request)))
+        except EventTooLargeError:
+            return _message(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "Request Too Long")
+        except (FunctionError, MalformedReplyError) as error:
+            print(f"gateway: {error}", file=sys.stderr, flush=True)
+            return _message(HTTPStatus.BAD_GATEWAY, "Internal Server Error")
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -115,33 +114,41 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         path = _find(self.server.website, self.path)
         if path is None:
-            self._send(_error(HTTPStatus.NOT_FOUND, "there is no such page"))
+            self._send(_message(HTTPStatus.NOT_FOUND, "Not Found"))
         else:
-            self._send(_Reply(HTTPStatus.OK, path.read_bytes(), CONTENT_TYPES[path.suffix]))
+            media = CONTENT_TYPES[path.suffix]
+            self._send(Answer(HTTPStatus.OK, [("content-type", media)], path.read_bytes()))
 
     def do_HEAD(self) -> None:
         self.do_GET()
 
     def do_POST(self) -> None:
-        if self.path.partition("?")[0] != "/predict":
-            self._send(_error(HTTPStatus.NOT_FOUND, "POST goes to /predict"))
+        path, _, query = self.path.partition("?")
+        if path != PATH:
+            self._send(_message(HTTPStatus.NOT_FOUND, "Not Found"))
             return
         body = self._body()
-        self._send(body if isinstance(body, _Reply) else self.server.predict(body))
+        if isinstance(body, bytes):
+            host, port = self.client_address[:2]
+            headers = [(name, value) for name, value in self.headers.items()
+                       if name.lower() != "connection"]
+            headers += [("X-Forwarded-For", host), ("X-Forwarded-Port", str(port)),
+                        ("X-Forwarded-Proto", "http")]
+            self._send(self.server.answer(Request(
+                self.command, path, query, self.request_version, headers, body, host)))
+        else:
+            self._send(body)
 
-    def _body(self) -> bytes | _Reply:
+    def _body(self) -> bytes | Answer:
         length = self.headers.get("Content-Length", "")
         if not (length.isascii() and length.isdigit() and len(length) < 16):
-            return _error(HTTPStatus.LENGTH_REQUIRED, "send the body with a Content-Length")
-        if int(length) > MAX_BODY_BYTES:
+            return _message(HTTPStatus.LENGTH_REQUIRED, "send the body with a Content-Length")
+        if int(length) > PAYLOAD_LIMIT:
             self._drain(min(int(length), _DRAIN_BYTES))
-            return _error(
-                HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-                f"the request is larger than {MAX_BODY_BYTES} bytes",
-            )
+            return _message(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "Request Too Long")
         body = self.rfile.read(int(length))
         if len(body) < int(length):
-            return _error(HTTPStatus.BAD_REQUEST, "the body ended early")
+            return _message(HTTPStatus.BAD_REQUEST, "the body ended early")
         return body
 
     def _drain(self, remaining: int) -> None:
@@ -149,58 +156,81 @@ class _Handler(BaseHTTPRequestHandler):
         while remaining > 0 and (chunk := self.rfile.read(min(remaining, 65_536))):
             remaining -= len(chunk)
 
-    def _send(self, reply: _Reply) -> None:
-        self.send_response(reply.status)
-        self.send_header("Content-Type", reply.content_type)
-        self.send_header("Content-Length", str(len(reply.body)))
-        for name, value in SECURITY_HEADERS.items():
+    def _send(self, answer: Answer) -> None:
+        self.send_response(answer.status)
+        for name, value in (*answer.headers, *SECURITY_HEADERS.items()):
             self.send_header(name, value)
+        self.send_header("Content-Length", str(len(answer.body)))
         self.end_headers()
         if self.command != "HEAD":
-            self.wfile.write(reply.body)
+            self.wfile.write(answer.body)
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
         # http.server answers bad requests and unknown methods here, by default with HTML.
         self.close_connection = True
-        self._send(_error(code, message or explain or HTTPStatus(code).phrase))
+        self._send(_message(code, message or explain or HTTPStatus(code).phrase))
 
     def log_message(self, *_: object) -> None:
-        """Stay quiet: the endpoint keeps its own log."""
+        """Stay quiet: the function and the container keep their own logs."""
 
 
-def make_server(
-    website: Path,
-    endpoint: str,
-    host: str = "127.0.0.1",
-    port: int = 0,
-    *,
-    timeout: float = UPSTREAM_TIMEOUT_S,
-) -> ThreadingHTTPServer:
-    """Bind a server for `website` in front of `endpoint` (`http://host:port`); it does not run yet.
+def make_function(runtime: str) -> Function:
+    """The function of lambda/, which calls the stand-in at the address `runtime`.
 
-    Port 0 takes a free one, see `server_address`. `timeout` is in seconds. Raises ValueError for an
-    endpoint that is not an http address and OSError where the address cannot be bound.
+    Its environment is this one and nothing else, so that no credentials of the user's are in it.
     """
-    return Gateway((host, port), website, endpoint, timeout)
+    return Function(ROOT / "lambda", HANDLER, {
+        "ENDPOINT_NAME": ENDPOINT,
+        "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": runtime,
+        "AWS_REGION": "us-east-1", "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_ACCESS_KEY_ID": "none", "AWS_SECRET_ACCESS_KEY": "none",
+        "AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }, timeout=TIMEOUT)
+
+
+@contextmanager
+def chain(container: str, host: str = "127.0.0.1", port: int = 0, *, shape: str = "http"
+          ) -> Iterator[Gateway]:
+    """The page and all that stands between it and a `serve` at the address `container`.
+
+    The gateway does not run yet. Port 0 takes a free one, see `server_address`. Raises ValueError
+    for a container that is not an http address and OSError where an address cannot be bound.
+    """
+    parts = urlsplit(container)
+    if parts.scheme != "http" or parts.hostname is None:
+        raise ValueError(f"the container must be like http://127.0.0.1:8080, not {container!r}")
+    with (
+        runtime_standin.running({ENDPOINT: container}) as runtime,
+        make_function(runtime.url) as function,
+        Gateway((host, port), WEBSITE, function, shape) as server,
+    ):
+        yield server
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description="Serve the website in front of a local endpoint.")
-    parser.add_argument("--endpoint", default="http://127.0.0.1:8080", metavar="URL")
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--container", default="http://127.0.0.1:8080", metavar="URL",
+                        help="where `serve` answers (%(default)s)")
+    parser.add_argument("--event", choices=SHAPES, default="http",
+                        help="what the handler is given: the event of an HTTP API, of a REST API "
+                             "or of a function URL (%(default)s)")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8000)
-    args = parser.parse_args(argv)
-    website = Path(__file__).resolve().parent.parent / "website"
+    options = parser.parse_args(argv)
     try:
-        server = make_server(website, args.endpoint, args.host, args.port)
-    except (OSError, ValueError) as error:
-        parser.error(str(error))
-    print(f"http://{args.host}:{server.server_port} in front of {args.endpoint}", flush=True)
-    with server:
-        try:
+        with chain(options.container, options.host, options.port, shape=options.event) as server:
+            print(f"http://{options.host}:{server.server_port} in front of {options.container}",
+                  flush=True)
             server.serve_forever()
-        except KeyboardInterrupt:
-            print("stopped")
+    except ValueError as error:
+        parser.error(str(error))
+    except OSError as error:
+        parser.error(f"cannot listen on {options.host}, port {options.port} ({error.strerror}); "
+                     "choose others with --host and --port")
+    except KeyboardInterrupt:
+        print("stopped")
 
 
 if __name__ == "__main__":

@@ -1,17 +1,17 @@
-"""A browser, the gateway, and behind it a stand-in for the model with an answer to choose."""
+"""A browser, and the real chain up to a model whose answers are scripted, or to a real one."""
 
 from __future__ import annotations
 
 import json
 import os
 import shutil
-import socket
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import pytest
@@ -26,8 +26,13 @@ from playwright.sync_api import (
 )
 
 import gateway
+import runtime_standin
+from executables import serving
+from http_events import SHAPES
+from runtime_standin import Fault, Runtime
 
-WEBSITE = Path(gateway.__file__).resolve().parent.parent / "website"
+Answerer = Callable[[Any], tuple[int, object]]
+
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 # No talk with the browser's maker, no graphics card, and no sandbox: tests often run as root.
 ARGUMENTS = [
@@ -53,14 +58,23 @@ def _running(server: ThreadingHTTPServer) -> Iterator[str]:
         thread.join()
 
 
+@contextmanager
+def _site(runtime: Runtime, shape: str = "http") -> Iterator[str]:
+    """The page, the gateway and the handler in front of a runtime."""
+    with (
+        gateway.make_function(runtime.url) as function,
+        _running(gateway.Gateway(("127.0.0.1", 0), gateway.WEBSITE, function, shape)) as address,
+    ):
+        yield address
+
+
 class _Model(ThreadingHTTPServer):
     daemon_threads = True
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _ModelHandler)
-        self.status = 200
-        self.body = b"{}"
-        self.seen: list[dict[str, Any]] = []
+        self.choose: Answerer = lambda _: (200, {})
+        self.seen: list[Any] = []
         self.open = threading.Event()
         self.open.set()
 
@@ -69,9 +83,12 @@ class _ModelHandler(BaseHTTPRequestHandler):
     server: _Model
 
     def do_POST(self) -> None:
-        status, body = self.server.status, self.server.body
-        self.server.seen.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+        choose = self.server.choose
+        request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.server.seen.append(request)
         self.server.open.wait(PATIENCE_MS / 1000)
+        status, answer = choose(request)
+        body = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))
@@ -82,61 +99,110 @@ class _ModelHandler(BaseHTTPRequestHandler):
         pass
 
 
+class _Stage(NamedTuple):
+    """The chain with a scripted model at its end."""
+
+    model: _Model
+    runtime: Runtime
+    address: str
+
+
 @pytest.fixture(scope="session")
-def _server() -> Iterator[tuple[_Model, str]]:
-    with ExitStack() as stack:
-        model = _Model()
-        endpoint = stack.enter_context(_running(model))
-        yield model, stack.enter_context(_running(gateway.make_server(WEBSITE, endpoint)))
+def _shared_stage() -> Iterator[_Stage]:
+    model = _Model()
+    with (
+        _running(model) as container,
+        runtime_standin.running({gateway.ENDPOINT: container}) as runtime,
+        _site(runtime) as address,
+    ):
+        yield _Stage(model, runtime, address)
 
 
 @pytest.fixture
-def _model(_server: tuple[_Model, str]) -> Iterator[_Model]:
-    model, _ = _server
-    model.seen.clear()
+def _stage(_shared_stage: _Stage) -> Iterator[_Stage]:
+    """With nothing scripted and nothing seen."""
+    _shared_stage.model.seen.clear()
+    _shared_stage.runtime.script.clear()
     try:
-        yield model
+        yield _shared_stage
     finally:
-        model.open.set()
+        _shared_stage.model.open.set()
 
 
 @pytest.fixture
-def site(_server: tuple[_Model, str]) -> str:
+def site(_stage: _Stage) -> str:
     """The address of the website."""
-    return _server[1]
+    return _stage.address
 
 
-@pytest.fixture
-def lonely_site() -> Iterator[str]:
-    """The address of a website with no model behind it."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        unused = probe.getsockname()[1]
-    with _running(gateway.make_server(WEBSITE, f"http://127.0.0.1:{unused}")) as address:
+@pytest.fixture(scope="session")
+def _real_runtime(
+    small_model: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Runtime]:
+    log = tmp_path_factory.mktemp("chain") / "serve.log"
+    with serving(small_model, log, SAGEMAKER_MODEL_SERVER_WORKERS="1") as server:
+        server.wait_until_ready()
+        containers = {gateway.ENDPOINT: f"http://127.0.0.1:{server.port}"}
+        with runtime_standin.running(containers) as runtime:
+            yield runtime
+
+
+@pytest.fixture(scope="session")
+def chain(_real_runtime: Runtime) -> Iterator[str]:
+    """The address of the website in front of a real `serve` with a small trained model."""
+    with _site(_real_runtime) as address:
+        yield address
+
+
+@pytest.fixture(params=SHAPES)
+def chain_of_any_shape(_real_runtime: Runtime, request: pytest.FixtureRequest) -> Iterator[str]:
+    """The same, once behind each kind of gateway."""
+    with _site(_real_runtime, request.param) as address:
         yield address
 
 
 @pytest.fixture
-def reply(_model: _Model) -> Callable[..., None]:
-    """Choose what the model answers from now on: a status and JSON, or bytes as they are."""
+def lonely_site() -> Iterator[str]:
+    """The address of a website whose endpoint was not deployed."""
+    with runtime_standin.running({}) as runtime, _site(runtime) as address:
+        yield address
 
-    def choose(body: object, status: int = 200) -> None:
-        _model.status = status
-        _model.body = body if isinstance(body, bytes) else json.dumps(body).encode()
+
+@pytest.fixture
+def reply(_stage: _Stage) -> Callable[..., None]:
+    """Choose what the model answers from now on: a status and JSON, or bytes as they are.
+
+    Or a function from the request, as parsed JSON, to a status and the answer. The handler has its
+    own words for most statuses other than 200: see lambda/README.md.
+    """
+
+    def choose(body: Any, status: int = 200) -> None:
+        _stage.model.choose = body if callable(body) else lambda _: (status, body)
 
     return choose
 
 
 @pytest.fixture
-def sent(_model: _Model) -> list[dict[str, Any]]:
-    """The requests that have reached the model in this test, as parsed JSON."""
-    return _model.seen
+def script(_stage: _Stage) -> deque[Fault]:
+    """What the runtime answers in the model's place, first come, first served.
+
+    `Fault(400, "ThrottlingException")` becomes 429 and `Fault(503, "ServiceUnavailable")` 503, both
+    with Retry-After; boto3 tries these twice, so each request takes two of them from here.
+    `model_error(503, "")` becomes 503 at the first.
+    """
+    return _stage.runtime.script
 
 
 @pytest.fixture
-def gate(_model: _Model) -> threading.Event:
+def sent(_stage: _Stage) -> list[Any]:
+    """The requests that have reached the model in this test, as parsed JSON."""
+    return _stage.model.seen
+
+
+@pytest.fixture
+def gate(_stage: _Stage) -> threading.Event:
     """While this is clear, the model takes requests and does not answer them."""
-    return _model.open
+    return _stage.model.open
 
 
 @pytest.fixture(scope="session")

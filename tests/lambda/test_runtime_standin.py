@@ -93,3 +93,12 @@ def test_an_unsigned_request_and_another_path_are_refused(
         urllib.request.urlopen(standing.url + path, b"1", timeout=60)
     with caught.value as answer:
         assert answer.code == status
+
+
+def test_only_the_last_requests_are_remembered(
+    client: Any, standing: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runtime_standin, "KEPT", 2)
+    for body in (b"1", b"2", b"3"):
+        client.invoke_endpoint(EndpointName="echo", Body=body)["Body"].close()
+    assert [seen.body for seen in standing.seen] == [b"2", b"3"]

@@ -32,7 +32,7 @@ def addresses(program: Program) -> list[str]:
 
 
 def test_prints_a_classified_example_with_curl(started: Program) -> None:
-    command, answer = re.findall(r"^(?:\$ curl|{).*$", started.log, re.M)
+    command, answer = re.findall(r"^(?:\$ curl|{).*$", started.log, re.M)[:2]
     assert "/invocations" in command
     assert json.loads(answer)["label"] in ("positive", "negative")
 
@@ -47,6 +47,17 @@ def test_page_gets_its_answers_through_its_own_address(started: Program) -> None
         answer = json.loads(response.read())
     assert answer["label"] in ("positive", "negative")
     assert answer["words"]
+
+
+def test_shows_what_the_function_logs_of_a_request(started: Program) -> None:
+    page = addresses(started)[-1]
+    request = urllib.request.Request(f"{page}/predict", b"Fine film.",
+                                     {"Content-Type": "text/plain"})
+    with urllib.request.urlopen(request, timeout=30) as response:
+        assert response.read() in (b"0", b"1")
+        name = response.headers["x-request-id"]
+    [line] = [line for line in started.log.splitlines() if name in line]
+    assert json.loads(line)["status"] == 200
 
 
 def test_interrupt_ends_it_with_all_it_started(started: Program) -> None:
