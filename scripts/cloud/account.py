@@ -17,7 +17,7 @@ from cloud.errors import ScriptError, found
 TAG = "project"
 """Key of the tag on everything that the scripts make; its value is the project's name."""
 
-_NAME = re.compile(r"[a-z](?:-?[a-z0-9]){1,27}")
+_NAME = re.compile(r"(?=.{2,28}$)[a-z](?:-?[a-z0-9])+")
 
 
 class Account:
@@ -31,7 +31,7 @@ class Account:
     def __init__(self, project: str, region: str | None = None, bucket: str | None = None, *,
                  dry_run: bool = False) -> None:
         if not _NAME.fullmatch(project):
-            raise ScriptError(f"project {project!r}: at most 28 of a-z, 0-9 and single hyphens, "
+            raise ScriptError(f"project {project!r}: 2 to 28 of a-z, 0-9 and single hyphens, "
                           "beginning with a letter")
         self.project = project
         core = botocore.session.Session()

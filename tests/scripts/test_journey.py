@@ -16,7 +16,8 @@ REGISTRY = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com"
 
 def _train(account: Account, name: str, project: str = PROJECT) -> None:
     account.client("sagemaker").create_training_job(
-        TrainingJobName=name, Tags=[{"Key": "project", "Value": project}], RoleArn=f"arn:aws:iam::{ACCOUNT}:role/r",
+        TrainingJobName=name, Tags=[{"Key": "project", "Value": project}],
+        RoleArn=f"arn:aws:iam::{ACCOUNT}:role/r",
         AlgorithmSpecification={"TrainingImage": "i", "TrainingInputMode": "File"},
         OutputDataConfig={"S3OutputPath": "s3://b/training"},
         ResourceConfig={"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1},
