@@ -86,13 +86,18 @@ def _act(options: argparse.Namespace) -> None:
         remove="python scripts/teardown.py")
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Upload; returns the exit status."""
+def command() -> Verb:
+    """The command line."""
     verb = Verb("upload_data", __doc__, "data/raw --prefix data/raw")
     verb.add_argument("place", type=Path, help="a file, or a folder with all that is below it")
     verb.add_argument("--prefix", default="data/raw", help="where in the bucket (%(default)s)")
     verb.add_argument("--kms-key", metavar="ARN", help="encrypt with this key, not with S3's own")
-    return run(verb, _act, arguments)
+    return verb
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Upload; returns the exit status."""
+    return run(command(), _act, arguments)
 
 
 if __name__ == "__main__":

@@ -1,17 +1,28 @@
-"""What tests of several rooms need: one small model, trained by the real `train`."""
+"""What tests of several rooms need: a small model, trained by the real `train`, and the image."""
 
 from __future__ import annotations
 
+import functools
 import os
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 from hypothesis import HealthCheck, settings
+from image.engine import Engine, Image, mount
 
 import corpus
 from executables import lay_out, train
 from sentiment.plugin import ALGORITHM
+
+ROOT = Path(__file__).resolve().parents[1]
+TAG = "sentiment:test"
+IN_DOCKER = ("image", "sdk")
+"""Folders of tests that have nothing to run on without a Docker engine."""
+CLIENT = os.environ.get("DOCKER") or "docker"
+REQUIRED = os.environ.get("REQUIRE_DOCKER") == "1"
 
 # Machines are noisy: how long an example takes says nothing about the code. And a test run is to
 # be repeatable: new examples are searched for with HYPOTHESIS_PROFILE=search.
@@ -40,3 +51,50 @@ def reviews(small_model: Path) -> dict[str, str]:
     assert ranked[0][0].as_label() == "0"
     assert ranked[-1][0].as_label() == "1"
     return {"positive": ranked[-1][1], "negative": ranked[0][1]}
+
+
+@functools.cache
+def _engine_problem() -> str | None:
+    return Engine(CLIENT).problem()
+
+
+class _LeftOut(pytest.Module):
+    """Stands for a module whose tests have no engine to run on."""
+
+    def collect(self) -> NoReturn:
+        pytest.skip("no Docker engine answers (DOCKER names the client): the image is not tested")
+
+
+def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector) -> _LeftOut | None:
+    # Left out as whole modules and from one place, pytest says so in one line.
+    if module_path.parent.name not in IN_DOCKER or REQUIRED or _engine_problem() is None:
+        return None
+    return _LeftOut.from_parent(parent, path=module_path)
+
+
+@pytest.fixture(scope="session")
+def engine() -> Iterator[Engine]:
+    if problem := _engine_problem():
+        if not REQUIRED:  # one of a few tests in a folder of others
+            pytest.skip("no Docker engine answers (DOCKER names the client)")
+        pytest.fail(f"REQUIRE_DOCKER=1, and no Docker engine answers: {problem}", pytrace=False)
+    engine = Engine(CLIENT)
+    yield engine
+    engine.remove_containers()
+
+
+@pytest.fixture(scope="session")
+def image(engine: Engine) -> Image:
+    """The image, built by the project's own script."""
+    built = subprocess.run([ROOT / "scripts" / "build.sh", TAG], capture_output=True, text=True,
+                           env={**os.environ, "DOCKER": engine.client}, timeout=1800)
+    assert built.returncode == 0, built.stdout[-3000:] + built.stderr[-3000:]
+    return Image(engine, TAG)
+
+
+@pytest.fixture(scope="session")
+def workshop(image: Image, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A folder for all trees. What root writes there in a container stays removable from here."""
+    place = tmp_path_factory.mktemp("image")
+    yield place
+    image.run("chmod", "-R", "a+rwX", "/delete", options=mount(place, "/delete"))

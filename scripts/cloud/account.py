@@ -94,10 +94,15 @@ class Account:
         return f"arn:{self.partition}:{service}:{self.region}:{self.id}:{resource}"
 
     @property
+    def domain(self) -> str:
+        """The Region's part of the services' addresses."""
+        suffix = "amazonaws.com.cn" if self.partition == "aws-cn" else "amazonaws.com"
+        return f"{self.region}.{suffix}"
+
+    @property
     def registry(self) -> str:
         """Host of the account's image registry."""
-        suffix = "amazonaws.com.cn" if self.partition == "aws-cn" else "amazonaws.com"
-        return f"{self.id}.dkr.ecr.{self.region}.{suffix}"
+        return f"{self.id}.dkr.ecr.{self.domain}"
 
     def stack_outputs(self, stack: str) -> dict[str, str]:
         """Outputs of a CloudFormation stack; none where there is no such stack."""

@@ -19,6 +19,7 @@ from botocore.model import OperationModel, Shape, StructureShape
 ACCOUNT = "111122223333"
 _READS = ("BatchGet", "Check", "Describe", "Filter", "Get", "Head", "List", "Lookup", "Query",
           "Search", "Simulate", "Validate")
+_LONG = 4000
 _ANSWERS = {
     "GetCallerIdentity": {"Account": ACCOUNT, "Arn": f"arn:aws:iam::{ACCOUNT}:user/dry-run",
                           "UserId": "dry-run"},
@@ -62,9 +63,15 @@ class DryRun:
         service = model.service_model.service_name
         self.requests.append((service, model.name, parameters))
         # In one piece, as threads may send requests at the same time.
-        shown = json.dumps(parameters, indent=2, default=str)
+        shown = json.dumps({key: _short(value) for key, value in parameters.items()}, indent=2,
+                           default=str)
         print(f"would send {service} {model.name}\n{shown}\n", end="",
               file=self._stream or sys.stdout, flush=True)
+
+
+def _short(value: object) -> object:
+    """A whole template, for example, would be all that is seen."""
+    return f"({len(value)} characters)" if isinstance(value, str) and len(value) > _LONG else value
 
 
 def _invented(shape: Shape | None) -> dict[str, Any]:

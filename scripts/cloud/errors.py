@@ -27,9 +27,9 @@ class ScriptError(Exception):
 
 
 # Each service has its own word for it, and some say it only in the message.
-_MISSING = {"404", "ImageNotFoundException", "NoSuchBucket", "NoSuchEntity", "NoSuchKey",
-            "NoSuchTagSet", "NotFound", "ObjectNotFoundException", "RepositoryNotFoundException",
-            "ResourceNotFound", "ResourceNotFoundException"}
+_MISSING = {"404", "ImageNotFoundException", "LifecyclePolicyNotFoundException", "NoSuchBucket",
+            "NoSuchEntity", "NoSuchKey", "NoSuchTagSet", "NotFound", "ObjectNotFoundException",
+            "RepositoryNotFoundException", "ResourceNotFound", "ResourceNotFoundException"}
 _MISSING_WORDS = ("could not find", "does not exist", "not found", "cannot find")
 _DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "403",
            "AuthorizationError", "UnauthorizedException"}
@@ -56,6 +56,11 @@ def found(read: Callable[[], T]) -> T | None:
         if is_missing(error):
             return None
         raise
+
+
+def is_denied(error: ClientError) -> bool:
+    """Whether whoever asks is not permitted to."""
+    return _code(error) in _DENIED
 
 
 AWS_ERRORS = (BotoCoreError, Boto3Error, ClientError)

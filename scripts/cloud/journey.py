@@ -18,7 +18,7 @@ def stamp() -> str:
 
 
 def role(account: Account, kind: str, given: str | None = None) -> str:
-    """ARN of the `Training`, `Serving` or `Scheduler` role; `given` goes first.
+    """ARN of the `Training`, `Serving`, `Batch` or `Scheduler` role; `given` goes first.
 
     Raises:
         ScriptError: the roles have not been made.
@@ -66,7 +66,7 @@ def model(account: Account, given: str | None = None) -> str:
     sagemaker = account.client("sagemaker")
     name = given or _newest_job(account)
     job = found(lambda: sagemaker.describe_training_job(TrainingJobName=name)) if name else None
-    if job and job.get("ModelArtifacts"):
+    if job and job["TrainingJobStatus"] in ("Completed", "Stopped"):
         return str(job["ModelArtifacts"]["S3ModelArtifacts"])
     if account.dry_run:
         where = f"{PREFIXES['training']}/{name or 'JOB'}/output/model.tar.gz"

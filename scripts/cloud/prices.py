@@ -17,8 +17,12 @@ PER_HOUR = {
 SERVERLESS_GB_SECOND = 0.00002
 S3_GB_MONTH = 0.023
 ECR_GB_MONTH = 0.10
+LOGS_GB_MONTH = 0.03
 ALARM_MONTH = 0.10
 DASHBOARD_MONTH = 3.00
+PAGE_MILLION = 4.3
+"""Requests through CloudFront (1.00), the HTTP API (1.00), the function (0.20, and 2.10 for half a
+second of 256 MB)."""
 HOURS_A_MONTH = 730
 
 

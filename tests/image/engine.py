@@ -60,6 +60,15 @@ class Engine:
                               stdin=subprocess.DEVNULL, timeout=timeout)
         return Finished(done.returncode, done.stdout, done.stderr)
 
+    def problem(self) -> str | None:
+        """Why there is no engine to test with, if there is none."""
+        try:
+            done = self("version", "--format", "{{.Server.Version}}", timeout=30)
+        except (OSError, subprocess.TimeoutExpired) as error:
+            return str(error)
+        said = done.err.strip() or f"exit status {done.status}"
+        return None if done.status == 0 else f"{self.client} version: {said}"
+
     def must(self, *words: str, timeout: float = PATIENCE) -> str:
         """The output of `docker WORDS`, which has to succeed."""
         done = self(*words, timeout=timeout)

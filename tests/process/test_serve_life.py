@@ -49,6 +49,17 @@ def test_without_requests_a_stop_signal_ends_it_at_once(small_model: Path, tmp_p
         assert not any(Path(f"/proc/{worker}").exists() for worker in server.workers())
 
 
+def test_a_connection_that_is_kept_open_does_not_hold_up_the_end(small_model: Path,
+                                                                 tmp_path: Path) -> None:
+    with serving(small_model, tmp_path / "log") as server:
+        connection = server.wait_until_ready().connect()
+        connection.request("GET", "/ping")
+        connection.getresponse().read()
+        server.send(signal.SIGTERM)
+        assert server.process.wait(15) == 0  # alone, gunicorn would use up its grace of 20
+        connection.close()
+
+
 def test_a_stop_signal_while_it_starts_ends_it(small_model: Path, tmp_path: Path) -> None:
     with serving(small_model, tmp_path / "log") as server:
         server.wait_for('"settings"')

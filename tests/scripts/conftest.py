@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import stack_standin
+from botocore.loaders import JSONFileLoader
 from moto.server import ThreadedMotoServer
+from stack_standin import Stacks
 
 from accounts import BUCKET, PROJECT, REGION, Finished, Script
+from cloud import stacks
 from cloud.account import Account
+
+
+@pytest.fixture(scope="session", autouse=True)
+def descriptions_read_once() -> Iterator[None]:
+    """Each session of botocore reads anew how the services look, which is most of a test's time."""
+    read = functools.cache(JSONFileLoader().load_file)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(JSONFileLoader, "load_file", lambda _, path: read(path))
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -36,6 +50,15 @@ def aws(monkeypatch: pytest.MonkeyPatch, moto_server: str) -> str:
                         "AWS_SECRET_ACCESS_KEY": "none", "AWS_DEFAULT_REGION": REGION}.items():
         monkeypatch.setenv(name, value)
     return moto_server
+
+
+@pytest.fixture
+def stack_server(aws: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stacks]:
+    """CloudFormation with change sets that are like AWS's, in front of moto."""
+    with stack_standin.running(aws) as server:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_CLOUDFORMATION", server.url)
+        monkeypatch.setattr(stacks, "_EVERY_S", 0.01)
+        yield server
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import socket
 import struct
+import time
 from typing import Any
 
 from gunicorn.http import errors
@@ -21,6 +22,9 @@ STALL_SECONDS = 10
 
 SILENT_SECONDS = 1.0
 """For the first byte; then the connection waits without a thread."""
+
+LINGER_SECONDS = 2.0
+"""After a stop signal, for a request on its way on a connection that was kept open."""
 
 _BACKLOG = 128
 
@@ -54,6 +58,13 @@ class Worker(gthread.ThreadWorker):  # type: ignore[misc]
                 for _ in range(_BACKLOG):
                     self.accept(listener)
                 listener.close()
+            deadline = time.monotonic() + LINGER_SECONDS
+            for conn in (*self.keepalived_conns, *self.pending_conns):
+                conn.timeout = min(conn.timeout, deadline)
+
+    def wait_for_and_dispatch_events(self, timeout: float) -> None:
+        # A stopping gunicorn looks at open connections again only at the end of its whole grace.
+        super().wait_for_and_dispatch_events(timeout if self.alive else min(timeout, 0.1))
 
     def handle_error(self, req: Any, client: socket.socket, addr: Any, exc: Exception) -> None:
         status, message = next((refusal for kind, refusal in _REFUSALS.items()

@@ -1,0 +1,86 @@
+"""What moto's SageMaker lacks: jobs that run, stopping them, deleting their entries, warm pools.
+
+The requests still come over HTTP, validated by botocore. Only what a job does afterwards is ours,
+as the API reference has it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from moto.core.responses import ActionResult, EmptyResult
+from moto.sagemaker.models import SageMakerModelBackend, sagemaker_backends
+from moto.sagemaker.responses import SageMakerResponse
+
+from accounts import ACCOUNT, REGION
+
+_JOBS = {"TrainingJob": "training_job", "TransformJob": "transform_job",
+         "HyperParameterTuningJob": "hyper_parameter_tuning_job"}
+
+
+def backend() -> SageMakerModelBackend:
+    """The state behind moto's SageMaker."""
+    return sagemaker_backends[ACCOUNT][REGION]
+
+
+def start(word: str, name: str, **more: Any) -> None:
+    """Let a job run that moto has ended at once, with more members of its description."""
+    job = getattr(backend(), f"{_JOBS[word]}s")[name]
+    for member, value in {f"{_JOBS[word]}_status": "InProgress", **more}.items():
+        setattr(job, member, value)
+
+
+def close(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Add the operations for the time of a test."""
+    for word, snake in _JOBS.items():
+        monkeypatch.setattr(SageMakerResponse, f"stop_{snake}", _stop(word), raising=False)
+    for name in (delete_training_job, update_training_job, list_training_jobs,
+                 list_training_jobs_for_hyper_parameter_tuning_job):
+        monkeypatch.setattr(SageMakerResponse, name.__name__, name, raising=False)
+
+
+def _stop(word: str) -> Any:
+    def stop(self: SageMakerResponse) -> EmptyResult:
+        job = getattr(self.sagemaker_backend, f"{_JOBS[word]}s")[self._get_param(f"{word}Name")]
+        setattr(job, f"{_JOBS[word]}_status", "Stopped")
+        return EmptyResult()
+    return stop
+
+
+def delete_training_job(self: SageMakerResponse) -> EmptyResult:
+    """DeleteTrainingJob."""
+    del self.sagemaker_backend.training_jobs[self._get_param("TrainingJobName")]
+    return EmptyResult()
+
+
+def update_training_job(self: SageMakerResponse) -> ActionResult:
+    """UpdateTrainingJob, as far as it ends a warm pool."""
+    job = self.sagemaker_backend.training_jobs[self._get_param("TrainingJobName")]
+    if self._get_param("ResourceConfig") == {"KeepAlivePeriodInSeconds": 0}:
+        job.warm_pool_status = {"Status": "Terminated"}  # type: ignore[attr-defined]
+    return ActionResult({"TrainingJobArn": job.arn})
+
+
+_list_training_jobs = SageMakerResponse.list_training_jobs
+
+
+def list_training_jobs(self: SageMakerResponse) -> ActionResult:
+    """ListTrainingJobs, with the state of warm pools."""
+    answer = _list_training_jobs(self)
+    result: Any = answer.result
+    for summary in result["TrainingJobSummaries"]:
+        job = self.sagemaker_backend.training_jobs[summary["TrainingJobName"]]
+        summary["WarmPoolStatus"] = getattr(job, "warm_pool_status", None)
+    return answer
+
+
+def list_training_jobs_for_hyper_parameter_tuning_job(self: SageMakerResponse) -> ActionResult:
+    """ListTrainingJobsForHyperParameterTuningJob: two jobs, the better one first."""
+    name = self._get_param("HyperParameterTuningJobName")
+    return ActionResult({"TrainingJobSummaries": [
+        {"TrainingJobName": f"{name}-{number:03d}-a", "TrainingJobStatus": "Completed",
+         "TunedHyperParameters": {"hidden_dim": str(64 * number)},
+         "FinalHyperParameterTuningJobObjectiveMetric": {
+             "MetricName": "validation:accuracy", "Value": 0.8 + number / 100}}
+        for number in (2, 1)]})

@@ -1,0 +1,75 @@
+"""The real SageMaker SDK beside the real image, on a machine where nobody has signed in to AWS."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from socketserver import StreamRequestHandler, ThreadingTCPServer
+
+import pytest
+
+SETTINGS = """SchemaVersion: '1.0'
+SageMaker:
+  PythonSDK:
+    Modules:
+      TelemetryOptOut: true
+"""
+
+
+class Exit(ThreadingTCPServer):
+    """A proxy that lets nothing out, and remembers who wanted to go where."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        self.refused: list[str] = []
+        super().__init__(("127.0.0.1", 0), _Refusal)
+
+
+class _Refusal(StreamRequestHandler):
+    server: Exit
+
+    def handle(self) -> None:
+        self.server.refused.append(self.rfile.readline().decode().strip())
+
+
+@pytest.fixture(scope="session")
+def exit_() -> Iterator[Exit]:
+    with Exit() as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+        thread.start()
+        try:
+            yield server
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def surroundings(exit_: Exit, tmp_path_factory: pytest.TempPathFactory
+                 ) -> Iterator[pytest.MonkeyPatch]:
+    """A user without credentials. Of a module, so that the image is built before it."""
+    settings = tmp_path_factory.mktemp("settings") / "config.yaml"
+    settings.write_text(SETTINGS)
+    proxy = f"http://127.0.0.1:{exit_.server_address[1]}"
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith(("AWS_", "SAGEMAKER_"))]:
+            patch.delenv(name)
+        for name, value in {
+            "AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+            "AWS_EC2_METADATA_DISABLED": "true", "SAGEMAKER_USER_CONFIG_OVERRIDE": str(settings),
+            "HTTP_PROXY": proxy, "HTTPS_PROXY": proxy, "NO_PROXY": "127.0.0.1,localhost",
+        }.items():
+            patch.setenv(name, value)
+            if name.endswith("_PROXY"):
+                patch.setenv(name.lower(), value)
+        yield patch
+
+
+@pytest.fixture(autouse=True)
+def nothing_leaves_this_machine(exit_: Exit) -> Iterator[None]:
+    yield
+    refused = list(exit_.refused)
+    exit_.refused.clear()
+    assert refused == []

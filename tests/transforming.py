@@ -1,0 +1,91 @@
+"""What AWS does with a batch transform job, done with a real `serve`: moto keeps jobs, runs none.
+
+The platform cuts objects into requests at line ends, sends those to the container, and puts the
+answers together (B4, B5).
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from moto.core.responses import ActionResult
+from moto.sagemaker.models import FakeTransformJob, SageMakerModelBackend
+from moto.sagemaker.responses import SageMakerResponse
+
+from accounts import BUCKET, PROJECT
+from cloud.account import Account
+from executables import Server
+
+LARGEST = 2000
+"""Bytes of a request, far below what the job allows, so that small files make several."""
+
+
+@dataclass
+class Platform:
+    """What AWS does with a job, and what a test makes it do otherwise."""
+
+    server: Server
+    status: str = "Completed"
+    drop: str = ""
+    """Name of a file whose last answer is lost."""
+    bodies: list[bytes] = field(default_factory=list)
+    stopped: list[str] = field(default_factory=list)
+
+    def run(self, job: FakeTransformJob) -> None:
+        job.transform_job_status = self.status
+        if self.status != "Completed":
+            job.failure_reason = "AlgorithmError: see the log"
+            return
+        s3 = Account(PROJECT).client("s3")
+        prefix = str(job.transform_input["DataSource"]["S3DataSource"]["S3Uri"])  # type: ignore
+        prefix = prefix.removeprefix(f"s3://{BUCKET}/")
+        output = job.transform_output["S3OutputPath"].removeprefix(f"s3://{BUCKET}/")
+        for entry in s3.list_objects_v2(Bucket=BUCKET, Prefix=prefix)["Contents"]:
+            body = s3.get_object(Bucket=BUCKET, Key=entry["Key"])["Body"].read()
+            name = entry["Key"].removeprefix(prefix) or Path(prefix).name
+            answers = [self._ask(request, job) for request in _requests(body)]
+            if name == self.drop:
+                answers[-1] = b"".join(answers[-1].splitlines(keepends=True)[:-1])
+            # One more line end after each: the platform adds it, whatever is there (B5).
+            s3.put_object(Bucket=BUCKET, Key=f"{output}{name}.out",
+                          Body=b"".join(answer + b"\n" for answer in answers))
+
+    def _ask(self, body: bytes, job: FakeTransformJob) -> bytes:
+        assert job.batch_strategy == "MultiRecord"
+        self.bodies.append(body)
+        answer = self.server.predict(body, str(job.transform_input["ContentType"]),
+                                     Accept=job.transform_output["Accept"])
+        assert answer.status == 200, answer.body
+        return answer.body
+
+
+def _requests(body: bytes) -> Iterator[bytes]:
+    request = b""
+    for line in io.BytesIO(body):
+        if request and len(request + line) > LARGEST:
+            yield request
+            request = b""
+        request += line
+    yield request
+
+
+def run_jobs(monkeypatch: pytest.MonkeyPatch, platform: Platform) -> None:
+    """Let moto hand its jobs to `platform`, and teach it StopTransformJob, which it lacks."""
+    create = SageMakerModelBackend.create_transform_job
+
+    def create_and_run(self: SageMakerModelBackend, **request: Any) -> FakeTransformJob:
+        job = create(self, **request)
+        platform.run(job)
+        return job
+
+    def stop_transform_job(self: Any) -> ActionResult:
+        platform.stopped.append(self._get_param("TransformJobName"))
+        return ActionResult({})
+
+    monkeypatch.setattr(SageMakerModelBackend, "create_transform_job", create_and_run)
+    monkeypatch.setattr(SageMakerResponse, "stop_transform_job", stop_transform_job, raising=False)
