@@ -13,6 +13,7 @@ import argparse
 import json
 import os
 import sys
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from http import HTTPStatus
@@ -206,6 +207,19 @@ def chain(container: str, host: str = "127.0.0.1", port: int = 0, *, shape: str 
         Gateway((host, port), WEBSITE, function, shape) as server,
     ):
         yield server
+
+
+@contextmanager
+def running(container: str) -> Iterator[str]:
+    """The same, answering in a thread of its own until the end of the block; gives its address."""
+    with chain(container) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 def main(argv: Sequence[str] | None = None) -> None:

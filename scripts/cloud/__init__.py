@@ -1,1 +1,17 @@
-"""What the scripts share: settings, the account, dry runs, errors, waiting, storage, prices."""
+"""What the scripts share.
+
+Importing it puts the rooms next door within reach, for all scripts in one place: the container's
+code, which knows what it takes, and `local_test`, which tries it.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+"""The checkout."""
+
+for _room in ("local_test", "container"):
+    if str(ROOT / _room) not in sys.path:
+        sys.path.insert(0, str(ROOT / _room))

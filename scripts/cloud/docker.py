@@ -7,12 +7,16 @@ import os
 import shlex
 import subprocess
 import tempfile
+import time
+import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from cloud.errors import ScriptError
+
+_START_SECONDS = 60
 
 
 class Docker:
@@ -45,6 +49,31 @@ class Docker:
         names = self._read("ps", "--all", "--quiet", "--filter", f"label={label}").split()
         if names:
             self._read("rm", "--force", *names)
+
+    @contextmanager
+    def serving(self, image: str, model: Path) -> Iterator[str]:
+        """The image's `serve` with a folder as its model, read-only; gives its address."""
+        name = self._read("run", "--detach", "--publish", "127.0.0.1::8080", "--read-only",
+                          "--tmpfs=/tmp", "--volume", f"{model}:/opt/ml/model:ro", image,
+                          "serve").strip()
+        try:
+            address = f"http://{self._read('port', name, '8080').splitlines()[0]}"
+            self._wait_healthy(name, address)
+            yield address
+        finally:
+            self._read("rm", "--force", name)
+
+    def _wait_healthy(self, name: str, address: str) -> None:
+        deadline = time.monotonic() + _START_SECONDS
+        while time.monotonic() < deadline:
+            try:
+                with urllib.request.urlopen(f"{address}/ping", timeout=2):  # noqa: S310 - our own
+                    return
+            except OSError:
+                if self._read("inspect", "--format", "{{.State.Running}}", name).strip() != "true":
+                    break
+                time.sleep(0.2)
+        raise ScriptError(f"serve did not become healthy:\n{self._read('logs', name)}")
 
     def make_removable(self, folder: Path, image: str) -> None:
         """Let everyone remove what root has written in a folder, with a container of the image."""

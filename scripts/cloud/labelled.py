@@ -6,17 +6,12 @@ import csv
 import io
 import json
 import random
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from cloud.errors import ScriptError
-from cloud.verb import ROOT
-
-sys.path += [str(ROOT / "local_test"), str(ROOT / "container")]
-
 import evaluate
+from cloud.errors import ScriptError
 from contract.errors import UserError
 from sentiment import labels, tables
 from sentiment.sources import Source, find_sources

@@ -1,15 +1,19 @@
-"""The SageMaker SDK's local container mode: the image, Docker Compose, and no account."""
+"""Training and serving with the image on this machine, without an account."""
 
 from __future__ import annotations
 
 import json
 import os
 import shutil
+import tarfile
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
+import runtime_standin
+from cloud.account import Account
 from cloud.algorithm import check
 from cloud.docker import Docker
 from cloud.errors import ScriptError
@@ -71,18 +75,62 @@ def _workshop(docker: Docker, image: str) -> Iterator[Path]:
 
     Meanwhile the SDK sends no usage data, and finds the client that the variable DOCKER names.
     """
-    before = dict(os.environ)
     workshop = Path(tempfile.mkdtemp(prefix="sentiment-local-"))
     settings, programs = workshop / "settings.yaml", workshop / "programs"
     settings.write_text(json.dumps(NO_USAGE_DATA))  # JSON is YAML
     programs.mkdir()
     (programs / "docker").symlink_to(shutil.which(docker.client) or docker.client)
-    os.environ |= {"SAGEMAKER_USER_CONFIG_OVERRIDE": str(settings),
-                   "PATH": f"{programs}{os.pathsep}{os.environ.get('PATH', os.defpath)}"}
     try:
-        yield workshop
+        with _environment({
+                "SAGEMAKER_USER_CONFIG_OVERRIDE": str(settings),
+                "PATH": f"{programs}{os.pathsep}{os.environ.get('PATH', os.defpath)}"}):
+            yield workshop
+    finally:
+        docker.make_removable(workshop, image)
+        shutil.rmtree(workshop)
+
+
+class Endpoint(NamedTuple):
+    """An endpoint on this machine."""
+
+    account: Account
+    """None of AWS's: its `sagemaker-runtime` client reaches the container."""
+    name: str
+    address: str
+    """Of the container."""
+
+
+@contextmanager
+def endpoint(image: str, archive: Path, name: str) -> Iterator[Endpoint]:
+    """Serve a `model.tar.gz` in a container, with a stand-in of the runtime API before it.
+
+    Raises:
+        ScriptError: the container did not become healthy; the message has its last words.
+    """
+    docker = Docker(dry_run=False)
+    with (_unpacked(archive) as folder, docker.serving(image, folder) as address,
+          runtime_standin.running({name: address}) as runtime, _environment({
+              "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": runtime.url, "AWS_REGION": "us-east-1",
+              "AWS_ACCESS_KEY_ID": "none", "AWS_SECRET_ACCESS_KEY": "none"})):
+        yield Endpoint(Account(name, "us-east-1"), name, address)
+
+
+@contextmanager
+def _unpacked(archive: Path) -> Iterator[Path]:
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place) / "model"
+        with tarfile.open(archive) as tar:
+            tar.extractall(folder, filter="data")
+        yield folder
+
+
+@contextmanager
+def _environment(values: Mapping[str, str]) -> Iterator[None]:
+    """Set for the block, and put back after it."""
+    before = dict(os.environ)
+    os.environ.update(values)
+    try:
+        yield
     finally:
         os.environ.clear()
         os.environ.update(before)
-        docker.make_removable(workshop, image)
-        shutil.rmtree(workshop)

@@ -7,10 +7,9 @@ import re
 from collections.abc import Iterable, Mapping
 from string import Template
 
-from cloud import plots
+from cloud import ROOT, plots
 from cloud.evaluation import Evaluation, Mistake, number
 from cloud.labelled import NAMES
-from cloud.verb import ROOT
 
 TEMPLATE = ROOT / "scripts" / "templates" / "report.html"
 EXCERPT = 320

@@ -14,10 +14,10 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from cloud import ROOT
 from cloud.account import Account
 from cloud.errors import AWS_ERRORS, ScriptError, explain
 
-ROOT = Path(__file__).resolve().parents[2]
 PROJECT_FILE = ROOT / "project.toml"
 PREFIX = "SENTIMENT"
 SHARED = ("project", "region", "bucket")

@@ -17,9 +17,8 @@ from moto.sagemaker.models import SageMakerModelBackend
 
 import corpus
 from accounts import ACCOUNT, BUCKET, PROJECT, Script
-from cloud import batch
+from cloud import ROOT, batch
 from cloud.account import Account
-from cloud.verb import ROOT
 from executables import Server, running, serving
 from transforming import Platform, run_jobs
 
