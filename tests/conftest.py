@@ -11,10 +11,10 @@ from typing import Any, NoReturn
 
 import pytest
 from hypothesis import HealthCheck, settings
-from image.engine import Engine, Image, mount
 
 import corpus
 from executables import lay_out, train
+from image.engine import Engine, Image, mount
 from sentiment.plugin import ALGORITHM
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from image.engine import Container, Image
 from image.trees import QUICK, Trained, Tree
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from image.engine import Engine, Image
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 import torch
-from image.engine import Image, mount
 
 import corpus
 import published
+from image.engine import Image, mount
 from sentiment.stopwords import ENGLISH
 
 FILES = ("model_info.pth", "model.pth", "word_dict.pkl")

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from image.engine import PATIENCE, Engine, Finished, Image, request
 
 LOCAL_TEST = Path(__file__).resolve().parents[2] / "local_test"

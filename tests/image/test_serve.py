@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+
 from image.engine import (
     HARDENED,
     ONE_PROCESSOR,

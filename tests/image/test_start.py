@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from image.engine import ONE_PROCESSOR, Image, mount
 from image.trees import Tree
 

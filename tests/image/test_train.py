@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 
 import pytest
+
 from image.engine import HARDENED, ONE_PROCESSOR, SOMEBODY, Finished, Image, mount
 from image.trees import Trained, Tree
-
 from sentiment.loading import load_model
 
 

@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from image.engine import Finished
-
 import corpus
 from contract.paths import Paths
+from image.engine import Finished
 
 QUICK = {"epochs": "2", "hidden_dim": "16", "batch-size": "32"}
 """Hyperparameters for a model of no worth in a second."""

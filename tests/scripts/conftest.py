@@ -9,14 +9,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import stack_standin
 from botocore.loaders import JSONFileLoader
 from moto.server import ThreadedMotoServer
-from stack_standin import Stacks
 
+import stack_standin
 from accounts import BUCKET, PROJECT, REGION, Finished, Script
 from cloud import stacks
 from cloud.account import Account
+from stack_standin import Stacks
 
 
 @pytest.fixture(scope="session", autouse=True)

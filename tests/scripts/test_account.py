@@ -15,7 +15,8 @@ def test_the_bucket_is_named_after_project_account_and_region(account: Account) 
     assert Account(PROJECT, bucket="mine").s3_uri("data/x") == "s3://mine/data/x"
 
 
-@pytest.mark.parametrize("name", ["", "Sentiment", "1st", "a--b", "a_b", "-a", "a" * 29, "a-" * 15 + "a"])
+@pytest.mark.parametrize("name", ["", "Sentiment", "1st", "a--b", "a_b", "-a", "a" * 29,
+                                  "a-" * 15 + "a"])
 def test_a_name_that_cannot_begin_others_is_refused(aws: str, name: str) -> None:
     with pytest.raises(ScriptError, match="2 to 28"):
         Account(name)

@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from image.engine import Engine
 
 import registry
 from accounts import PROJECT, Script
 from cloud import journey
 from cloud.account import Account
+from image.engine import Engine
 from registry import Manifest, Registry
 
 MakeImage = Callable[..., str]

@@ -18,7 +18,6 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from botocore.exceptions import ClientError
-from image.engine import Image
 from sagemaker.core.deserializers import CSVDeserializer, JSONDeserializer, NumpyDeserializer
 from sagemaker.core.resources import Endpoint
 from sagemaker.core.serializers import CSVSerializer, JSONSerializer, NumpySerializer
@@ -26,6 +25,7 @@ from sagemaker.core.serializers import CSVSerializer, JSONSerializer, NumpySeria
 import corpus
 import published
 import runtime_standin
+from image.engine import Image
 from sentiment.stopwords import ENGLISH
 
 ENDPOINT = "sentiment"

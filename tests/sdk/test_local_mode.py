@@ -22,7 +22,6 @@ from typing import Any
 
 import boto3
 import pytest
-from image.engine import Engine, Image
 from sagemaker.core.local.local_session import LocalSession
 from sagemaker.core.training.configs import Compute, InputData, SourceCode
 from sagemaker.core.transformer import Transformer
@@ -31,6 +30,7 @@ from sagemaker.train.model_trainer import Mode, ModelTrainer
 import corpus
 from contract.algorithm import Predictor
 from executables import free_port
+from image.engine import Engine, Image
 from sentiment.plugin import ALGORITHM
 
 # The SDK leaves the pipes of the programs that it starts to the garbage collector.
