@@ -1,4 +1,5 @@
-"""What moto's SageMaker lacks: jobs that run, stopping them, deleting their entries, warm pools.
+"""What moto lacks: jobs that run, stopping them, deleting their entries, warm pools; and a stack
+whose roles have managed policies cannot be deleted there.
 
 The requests still come over HTTP, validated by botocore. Only what a job does afterwards is ours,
 as the API reference has it.
@@ -10,6 +11,7 @@ from typing import Any
 
 import pytest
 from moto.core.responses import ActionResult, EmptyResult
+from moto.iam.models import IAMBackend
 from moto.sagemaker.models import SageMakerModelBackend, sagemaker_backends
 from moto.sagemaker.responses import SageMakerResponse
 
@@ -35,9 +37,20 @@ def close(monkeypatch: pytest.MonkeyPatch) -> None:
     """Add the operations for the time of a test."""
     for word, snake in _JOBS.items():
         monkeypatch.setattr(SageMakerResponse, f"stop_{snake}", _stop(word), raising=False)
+    monkeypatch.setattr(IAMBackend, "delete_role", delete_role)
     for name in (delete_training_job, update_training_job, list_training_jobs,
                  list_training_jobs_for_hyper_parameter_tuning_job):
         monkeypatch.setattr(SageMakerResponse, name.__name__, name, raising=False)
+
+
+_delete_role = IAMBackend.delete_role
+
+
+def delete_role(self: IAMBackend, role_name: str) -> None:
+    """DeleteRole as CloudFormation does it, which first takes the policies from the role."""
+    for arn in list(self.get_role(role_name).managed_policies):
+        self.detach_role_policy(arn, role_name)
+    _delete_role(self, role_name)
 
 
 def _stop(word: str) -> Any:
