@@ -19,11 +19,12 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from cloud import endpoints, expiry, journey, monitoring, prices, scaling, variants
+from cloud import journey, prices
 from cloud.account import Account
 from cloud.errors import ScriptError
+from cloud.hosting import endpoints, expiry, monitoring, scaling, variants
+from cloud.hosting.variants import ASYNC, KINDS, MAIN, REAL_TIME, SERVERLESS, Container, Hosting
 from cloud.storage import ensure_bucket
-from cloud.variants import ASYNC, KINDS, MAIN, REAL_TIME, SERVERLESS, Container, Hosting
 from cloud.verb import Verb, account_of, end, run
 
 NEVER = "never"

@@ -17,10 +17,13 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urljoin, urlsplit
 
-from cloud import endpoints, journey, packing, page, prices, stacks
+from cloud import journey, prices, stacks
 from cloud.account import Account
 from cloud.errors import ScriptError
-from cloud.variants import ASYNC
+from cloud.hosting import endpoints
+from cloud.hosting.variants import ASYNC
+from cloud.page import files as page
+from cloud.page import packing
 from cloud.verb import Verb, account_of, end, run
 
 TEMPLATE = packing.FOLDER / "template.yaml"

@@ -21,10 +21,10 @@ from botocore.exceptions import ClientError
 
 from cloud import prices
 from cloud.account import Account
+from cloud.data.labelled import Reviews, as_line, read, sample
 from cloud.errors import ScriptError
-from cloud.evaluation import Evaluation, evaluation, table
-from cloud.invoking import LARGEST_BODY, Endpoint, ask_all, batches
-from cloud.labelled import Reviews, as_line, read, sample
+from cloud.scoring.evaluation import Evaluation, evaluation, table
+from cloud.scoring.invoking import LARGEST_BODY, Endpoint, ask_all, batches
 from cloud.verb import Verb, account_of, end, run
 
 REVIEWS = Path("data/raw/test")
@@ -106,7 +106,7 @@ def _act(options: argparse.Namespace) -> None:
         options.json.write_text(json.dumps(found.as_json(), indent=2) + "\n", encoding="utf-8")
         made.append(str(options.json))
     if options.report:
-        from cloud.report import report  # plots take a while to import
+        from cloud.scoring.report import report  # plots take a while to import
 
         page = report(found, f"How well {endpoint} reads reviews", options.excerpts)
         options.report.write_text(page, encoding="utf-8", errors="replace")

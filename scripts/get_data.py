@@ -13,10 +13,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from cloud.archives import extract
-from cloud.download import download
+from cloud.data.archives import extract
+from cloud.data.download import download
+from cloud.data.folders import new_folder
 from cloud.errors import ScriptError
-from cloud.folders import new_folder
 from cloud.verb import Verb, end, run
 
 URL = "https://ai.stanford.edu/~amaas/data/sentiment/aclImdb_v1.tar.gz"

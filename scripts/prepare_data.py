@@ -22,8 +22,8 @@ from typing import Any, cast
 from tqdm import tqdm
 
 from cloud import ROOT
+from cloud.data.folders import new_folder
 from cloud.errors import ScriptError
-from cloud.folders import new_folder
 from cloud.verb import Verb, end, run
 from contract.errors import UserError
 from evaluate import read

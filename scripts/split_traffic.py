@@ -16,11 +16,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from cloud import endpoints, journey, monitoring, prices, scaling, variants
+from cloud import journey, prices
 from cloud.account import Account
-from cloud.endpoints import Present
 from cloud.errors import ScriptError, found
-from cloud.variants import CHALLENGER, MAIN, REAL_TIME, Container, Hosting
+from cloud.hosting import endpoints, monitoring, scaling, variants
+from cloud.hosting.endpoints import Present
+from cloud.hosting.variants import CHALLENGER, MAIN, REAL_TIME, Container, Hosting
 from cloud.verb import Verb, account_of, end, run
 
 

@@ -17,13 +17,13 @@ from botocore.exceptions import ClientError
 
 from cloud import prices
 from cloud.account import Account
-from cloud.algorithm import pairs
 from cloud.errors import ScriptError, is_missing
-from cloud.joboptions import add_job_options, job_of
 from cloud.journey import stamp
-from cloud.local import train_locally
 from cloud.logs import TRAINING, Follower
-from cloud.trainer import Job, channels, make_trainer
+from cloud.training.algorithm import pairs
+from cloud.training.joboptions import add_job_options, job_of
+from cloud.training.local import train_locally
+from cloud.training.trainer import Job, channels, make_trainer
 from cloud.verb import Verb, account_of, end, run
 
 

@@ -23,14 +23,15 @@ from typing import Any, NamedTuple
 
 from tqdm import tqdm
 
-from cloud import batch, figures, journey, prices
+from cloud import journey, prices
 from cloud.account import Account
-from cloud.batch import Result
+from cloud.data.labelled import NAMES, read, read_texts
 from cloud.errors import ScriptError
-from cloud.evaluation import accuracy_lines, as_table
-from cloud.invoking import Answer
-from cloud.labelled import NAMES, read, read_texts
-from cloud.variants import Container
+from cloud.hosting.variants import Container
+from cloud.scoring import batch, figures
+from cloud.scoring.batch import Result
+from cloud.scoring.evaluation import accuracy_lines, as_table
+from cloud.scoring.invoking import Answer
 from cloud.verb import Verb, account_of, end, run
 
 INSTANCE = "ml.m5.xlarge"

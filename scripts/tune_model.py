@@ -17,10 +17,10 @@ from botocore.exceptions import ClientError
 
 from cloud import prices
 from cloud.account import Account
-from cloud.algorithm import check, describe, pairs
 from cloud.errors import ScriptError, is_missing
-from cloud.joboptions import add_job_options, job_of
-from cloud.trainer import Job, channels, make_trainer
+from cloud.training.algorithm import check, describe, pairs
+from cloud.training.joboptions import add_job_options, job_of
+from cloud.training.trainer import Job, channels, make_trainer
 from cloud.verb import Verb, account_of, end, run
 from cloud.waiting import wait
 

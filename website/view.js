@@ -6,11 +6,15 @@ export const UNSURE_TO = 0.6;
 
 const SMALLEST_SHOWN = 0.005; // log-odds; less would be listed as 0.00
 
-/** A failed request. `kind`: offline, timeout, refused (4xx), failed (5xx) or malformed. */
+/**
+ * A failed request. `kind`: empty, offline, timeout, busy (429, 503), refused (the review is at
+ * fault), setup (any other 4xx), failed (5xx) or malformed. `retryAfter` is in milliseconds.
+ */
 export class Problem extends Error {
-  constructor(kind, message = "") {
+  constructor(kind, message = "", retryAfter = 0) {
     super(message);
     this.kind = kind;
+    this.retryAfter = retryAfter;
   }
 }
 
@@ -57,6 +61,15 @@ export function readAnswer(value, text) {
     throw new Problem("malformed");
   }
   return { label, probability, words: readWords(words, text) };
+}
+
+/** The answers about several texts, in their order. Throws a Problem unless all are sound. */
+export function readAnswers(value, texts) {
+  const answers = value?.predictions;
+  if (!Array.isArray(answers) || answers.length !== texts.length) {
+    throw new Problem("malformed");
+  }
+  return answers.map((answer, i) => readAnswer(answer, texts[i]));
 }
 
 function percent(share) {
@@ -137,9 +150,11 @@ export function strongest(text, words, limit = 5) {
 const PROBLEMS = {
   empty: ["Nothing to read yet", "Write or paste a review, or pick an example."],
   offline: ["No connection", "The server could not be reached. Check your network and try again."],
-  timeout: ["That took too long", "No answer came within 30 seconds. Try again in a moment."],
+  timeout: ["That took too long", "No answer came in time. Try again in a moment."],
+  busy: ["The server is not ready", "Nothing is wrong with the text. Try again in a few seconds."],
   refused: ["The review was not accepted", "Change the review and try again."],
-  failed: ["The server has a problem", "Your review is fine. Try again in a moment."],
+  setup: ["This page is not set up right", "Nothing is wrong with the text. Tell whoever runs this page."],
+  failed: ["The server has a problem", "Nothing is wrong with the text. Try again in a moment."],
   malformed: ["The answer made no sense", "So there is no verdict to show. Try again in a moment."],
 };
 
@@ -149,7 +164,7 @@ const PROBLEMS = {
  */
 export function problem({ kind, message }) {
   const [headline, advice] = PROBLEMS[kind];
-  return { headline, advice, said: message, retry: kind !== "empty" && kind !== "refused" };
+  return { headline, advice, said: message, retry: !["empty", "refused", "setup"].includes(kind) };
 }
 
 /** The first words of a text, for a list. */

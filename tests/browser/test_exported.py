@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, expect
 
-from cloud import page as website
+from cloud.page import files as website
 
 
 class _Api(BaseHTTPRequestHandler):

@@ -169,29 +169,39 @@ def test_a_malformed_answer_is_never_a_verdict(page: Page, reply: Reply, answer:
     expect(page.locator("#history")).to_be_hidden()
 
 
-@pytest.mark.parametrize("status", [400, 413, 500, 503])
+@pytest.mark.parametrize(
+    ("given", "status", "title", "message"),
+    [
+        (400, 400, "The review was not accepted", "something about the text"),
+        (413, 413, "The review was not accepted", "something about the text"),
+        (500, 502, "The server has a problem", "the model failed; its log says why"),
+        (503, 503, "The server is not ready", "the model is busy; try again in a few seconds"),
+        (504, 504, "That took too long",
+         "the model did not answer in time; try again, or send less"),
+    ],
+)
 def test_an_error_shows_the_message_and_what_to_do(
-    page: Page, reply: Reply, complaints: list[str], status: int
+    page: Page, reply: Reply, complaints: list[str],
+    given: int, status: int, title: str, message: str,
 ) -> None:
     # The verdict in the body must not count: the status says that there is none.
-    message = "something about the text"
-    reply({**POSITIVE, "error": {"code": status, "message": message}}, status)
+    error = {"code": given, "message": "something about the text"}
+    reply({**POSITIVE, "error": error}, given)
     read(page, "Oh no")
-    refused = status < 500
-    title = "The review was not accepted" if refused else "The server has a problem"
     expect(problem(page)).to_contain_text(title)
     expect(page.locator("#problem-said")).to_have_text(message)
     expect(page.get_by_role("status")).to_contain_text(message)
-    expect(page.get_by_role("button", name="Try again")).to_be_visible(visible=not refused)
+    expect(page.get_by_role("button", name="Try again")).to_be_visible(visible=status >= 500)
     expect(headline(page)).to_be_hidden()
     assert all(str(status) in line for line in complaints)
     complaints.clear()
 
 
-def test_an_error_without_a_message_is_an_error_too(
-    page: Page, reply: Reply, complaints: list[str]
+@pytest.mark.parametrize("body", ["oops", '{"message": "Internal Server Error"}'])
+def test_an_error_of_the_gateway_itself_is_an_error_too(
+    page: Page, complaints: list[str], body: str
 ) -> None:
-    reply(b"oops", 500)
+    page.route("**/predict", lambda route: route.fulfill(status=502, body=body))
     read(page, "A lovely film.")
     expect(problem(page)).to_contain_text("The server has a problem")
     expect(page.locator("#problem-said")).to_be_hidden()
@@ -209,11 +219,30 @@ def test_no_network_and_then_trying_again(page: Page, reply: Reply, complaints: 
     complaints.clear()
 
 
+@pytest.mark.parametrize(
+    ("status", "title", "again"),
+    [
+        (429, "The server is not ready", True),
+        (403, "This page is not set up right", False),
+        (404, "This page is not set up right", False),
+    ],
+)
+def test_what_is_not_the_reviews_fault_is_not_called_so(
+    page: Page, complaints: list[str], status: int, title: str, again: bool
+) -> None:
+    page.route("**/predict", lambda route: route.fulfill(status=status, body="{}"))
+    read(page, "A lovely film.")
+    expect(problem(page)).to_contain_text(title)
+    expect(problem(page)).to_contain_text("Nothing is wrong with the text")
+    expect(page.get_by_role("button", name="Try again")).to_be_visible(visible=again)
+    complaints.clear()
+
+
 def test_a_model_that_is_down(page: Page, lonely_site: str, complaints: list[str]) -> None:
     page.goto(lonely_site)
     read(page, "A lovely film.")
-    expect(problem(page)).to_contain_text("The server has a problem")
-    expect(page.locator("#problem-said")).to_have_text("the model endpoint cannot be reached")
+    expect(problem(page)).to_contain_text("The server is not ready")
+    expect(page.locator("#problem-said")).to_have_text("the model is not deployed")
     complaints.clear()
 
 
@@ -241,7 +270,8 @@ def test_markup_from_the_server_stays_text(page: Page, reply: Reply, complaints:
 @pytest.mark.parametrize("keys", ["Control+Enter", "Meta+Enter"])
 def test_the_keyboard_is_enough(page: Page, reply: Reply, keys: str) -> None:
     reply(POSITIVE)
-    page.keyboard.press("Tab")
+    for _ in range(3):  # past the two links
+        page.keyboard.press("Tab")
     expect(page.get_by_label("Film review")).to_be_focused()
     page.keyboard.type("A lovely film.")
     page.keyboard.press(keys)
@@ -249,7 +279,7 @@ def test_the_keyboard_is_enough(page: Page, reply: Reply, keys: str) -> None:
 
 
 def test_focus_is_visible(page: Page) -> None:
-    for name in ("Film review", "Read it", "Delighted"):
+    for name in ("One review", "Many reviews", "Film review", "Read it", "Delighted"):
         page.keyboard.press("Tab")
         focused = page.locator(":focus")
         expect(focused).to_have_accessible_name(name)
@@ -347,6 +377,17 @@ def test_text_from_right_to_left_is_set_so(page: Page, reply: Reply) -> None:
     direction = "(node) => getComputedStyle(node).direction"
     assert page.locator("#text").evaluate(direction) == "rtl"
     assert page.get_by_label("Film review").evaluate(direction) == "rtl"
+
+
+def test_the_page_may_reach_nothing_but_its_own_origin(page: Page, site: str) -> None:
+    policy = page.locator("meta[http-equiv=Content-Security-Policy]").get_attribute("content")
+    assert policy == (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+        "connect-src 'self'; base-uri 'none'; form-action 'none'; "
+        "require-trusted-types-for 'script'")
+    # A frame's ancestors can only be named in a header.
+    header = page.request.get(site).headers["content-security-policy"]
+    assert header.replace(" frame-ancestors 'none';", "") == policy
 
 
 def test_still_where_motion_is_unwanted(page: Page) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from cloud.archives import extract
+from cloud.data.archives import extract
 from cloud.errors import ScriptError
 
 

@@ -15,8 +15,9 @@ import pytest
 
 import deploy_page
 from accounts import ACCOUNT, BUCKET, PROJECT, REGION, Script
-from cloud import packing, page
 from cloud.account import Account
+from cloud.page import files as page
+from cloud.page import packing
 from stack_standin import API, Stacks
 
 STACK = f"{PROJECT}-page"

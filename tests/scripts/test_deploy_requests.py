@@ -6,7 +6,7 @@ import pytest
 
 from accounts import PROJECT, REGION, Script
 from cloud.account import Account
-from cloud.variants import Hosting
+from cloud.hosting.variants import Hosting
 from deploy_endpoint import deploy
 
 MONITORED = ["cloudwatch PutMetricAlarm"] * 2 + ["cloudwatch PutDashboard"]

@@ -16,7 +16,7 @@ import runtime_standin
 from accounts import ACCOUNT, PROJECT, Script
 from cloud.account import Account
 from cloud.errors import ScriptError
-from cloud.invoking import ATTEMPTS, LARGEST_BODY, Endpoint, ask_all, batches, read_answer
+from cloud.scoring.invoking import ATTEMPTS, LARGEST_BODY, Endpoint, ask_all, batches, read_answer
 from executables import Server, serving
 from runtime_standin import Fault, Runtime, model_error
 
@@ -133,7 +133,7 @@ def test_what_is_busy_is_asked_again_and_counted(runtime: Runtime, endpoint: End
 def test_what_stays_busy_is_given_up(runtime: Runtime, endpoint: Endpoint,
                                      monkeypatch: pytest.MonkeyPatch) -> None:
     pauses: list[float] = []
-    monkeypatch.setattr("cloud.invoking.time.sleep", pauses.append)
+    monkeypatch.setattr("cloud.scoring.invoking.time.sleep", pauses.append)
     runtime.script.extend([THROTTLED] * ATTEMPTS)
     reply = endpoint.ask(["A superb film"])
     assert reply.failed and list(reply.answers) == ["ThrottlingException"]

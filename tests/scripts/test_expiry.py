@@ -18,9 +18,9 @@ from moto.core.exceptions import JsonRESTError
 from moto.scheduler.models import EventBridgeSchedulerBackend
 
 from accounts import PROJECT, Finished, Script
-from cloud import expiry
 from cloud.account import Account
 from cloud.errors import ScriptError
+from cloud.hosting import expiry
 from hosting import GIVEN, SCHEDULER, alarms, data, let_time_pass, models, schedules
 
 DELETE = f"{PROJECT}-delete"

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cloud.figures import (
+from cloud.scoring.figures import (
     Bin,
     area,
     brier,

@@ -33,7 +33,7 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def server(archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FileServer]:
-    monkeypatch.setattr("cloud.download.PAUSE_S", 0)
+    monkeypatch.setattr("cloud.data.download.PAUSE_S", 0)
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     file = tmp_path / archive.name
     file.write_bytes(archive.read_bytes())

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from cloud.data.labelled import Reviews, as_line, read, read_texts, sample, text_of
 from cloud.errors import ScriptError
-from cloud.labelled import Reviews, as_line, read, read_texts, sample, text_of
 
 ROWS = "label,text\n1,Superb\n0,Dull\n"
 

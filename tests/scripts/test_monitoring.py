@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from accounts import PROJECT, REGION
-from cloud import monitoring, scaling
 from cloud.account import Account
-from cloud.variants import KINDS, Hosting
+from cloud.hosting import monitoring, scaling
+from cloud.hosting.variants import KINDS, Hosting
 
 # What SageMaker documents for each kind; an asynchronous endpoint has no Invocations.
 COMMON = {"Invocation4XXErrors", "Invocation5XXErrors", "ModelLatency", "MemoryUtilization"}

@@ -16,9 +16,9 @@ from samtranslator.yaml_helper import yaml_parse
 
 import runtime_standin
 from accounts import BUCKET
-from cloud import packing
 from cloud.account import Account
 from cloud.errors import ScriptError
+from cloud.page import packing
 from proxying import ENDPOINT, make_event
 from runtime_standin import Fault
 

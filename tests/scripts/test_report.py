@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from cloud.evaluation import Evaluation, evaluation, table
-from cloud.invoking import Answer, Reply
-from cloud.labelled import Reviews
-from cloud.report import EXCERPT, excerpt, report
+from cloud.data.labelled import Reviews
+from cloud.scoring.evaluation import Evaluation, evaluation, table
+from cloud.scoring.invoking import Answer, Reply
+from cloud.scoring.report import EXCERPT, excerpt, report
 
 HOSTILE = [
     "<script>alert(1)</script>", "</blockquote></section><img src=x onerror=alert(1)>",

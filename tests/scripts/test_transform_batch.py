@@ -17,8 +17,9 @@ from moto.sagemaker.models import SageMakerModelBackend
 
 import corpus
 from accounts import ACCOUNT, BUCKET, PROJECT, Script
-from cloud import ROOT, batch
+from cloud import ROOT
 from cloud.account import Account
+from cloud.scoring import batch
 from executables import Server, running, serving
 from transforming import Platform, run_jobs
 

@@ -10,9 +10,9 @@ import hosting
 import moto_gaps
 import zoo
 from accounts import BUCKET, PROJECT, REGION, Script
-from cloud import batch
 from cloud.account import Account
-from cloud.variants import Container
+from cloud.hosting.variants import Container
+from cloud.scoring import batch
 from stack_standin import Stacks
 
 pytestmark = pytest.mark.filterwarnings("ignore:Tried to parse AWS:UserWarning:moto")

@@ -11,8 +11,8 @@ from botocore.exceptions import ClientError
 
 from cloud.account import Account
 from cloud.errors import ScriptError, found
+from cloud.hosting.variants import DIGEST, kind_of
 from cloud.logs import last_lines
-from cloud.variants import DIGEST, kind_of
 from cloud.waiting import wait
 
 # With the time behind it the name of a model has 63 characters at most, and so has a schedule's.

@@ -16,13 +16,13 @@ from botocore.exceptions import ClientError
 from tqdm import tqdm
 
 from cloud.account import Account
+from cloud.data.labelled import as_line, text_of
 from cloud.errors import ScriptError, found
-from cloud.invoking import MEDIA, Answer, read_answer
+from cloud.hosting.variants import REAL_TIME, Container
 from cloud.journey import PREFIXES
-from cloud.labelled import as_line, text_of
 from cloud.logs import last_lines
+from cloud.scoring.invoking import MEDIA, Answer, read_answer
 from cloud.storage import ensure_bucket
-from cloud.variants import REAL_TIME, Container
 from cloud.waiting import wait
 
 LOG_GROUP = "/aws/sagemaker/TransformJobs"

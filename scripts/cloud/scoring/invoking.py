@@ -15,8 +15,8 @@ from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, Inc
 from tqdm import tqdm
 
 from cloud.account import Account
+from cloud.data.labelled import NAMES, as_line
 from cloud.errors import ScriptError
-from cloud.labelled import NAMES, as_line
 
 MEDIA = "application/jsonlines"
 LARGEST_BODY = 3_500_000

@@ -7,9 +7,10 @@ import re
 from collections.abc import Iterable, Mapping
 from string import Template
 
-from cloud import ROOT, plots
-from cloud.evaluation import Evaluation, Mistake, number
-from cloud.labelled import NAMES
+from cloud import ROOT
+from cloud.data.labelled import NAMES
+from cloud.scoring import plots
+from cloud.scoring.evaluation import Evaluation, Mistake, number
 
 TEMPLATE = ROOT / "scripts" / "templates" / "report.html"
 EXCERPT = 320

@@ -49,7 +49,7 @@ def files(api: str) -> dict[str, bytes]:
     for name in made:
         if PurePath(name).suffix not in TYPES:
             raise ScriptError(f"website/{name}: add the type of such files to TYPES in "
-                              "scripts/cloud/page.py")
+                              "scripts/cloud/page/files.py")
     line = f"export const API = {json.dumps(api)};".encode()
     made[_CONFIG], count = _ADDRESS.subn(lambda _: line, made[_CONFIG])
     if count != 1:

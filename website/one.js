@@ -1,24 +1,16 @@
-// The page itself. Words of the visitor and of the server enter it as text, never as markup.
+// One review: the page's first half. Words of the visitor and of the server enter it as text.
 
 import { ask } from "./client.js";
+import { byId, element } from "./dom.js";
 import { Problem, excerpt, outcome, pieces, problem, strongest } from "./view.js";
 
 const HISTORY_LENGTH = 12;
-
-const byId = (id) => document.getElementById(id);
 
 const form = byId("form");
 const review = byId("review");
 const result = byId("result");
 const history = [];
 let running = null;
-
-function element(tag, className, text) {
-  const node = document.createElement(tag);
-  node.className = className;
-  node.textContent = text;
-  return node;
-}
 
 /** Switch the result to one of its states: idle, busy, answer or problem. */
 function setState(state, spoken) {
@@ -45,7 +37,7 @@ function wordList(words) {
     return [element("li", "none", "no word")];
   }
   return words.map(({ word, amount }) => {
-    const node = element("li", "", "");
+    const node = element("li");
     node.append(element("bdi", "word", word), " ", element("span", "amount", amount));
     return node;
   });
@@ -81,13 +73,13 @@ function remember(entry) {
   history.length = Math.min(history.length, HISTORY_LENGTH);
   const items = history.map((past) => {
     const { kind, headline } = outcome(past.answer);
-    const button = element("button", "", "");
+    const button = element("button");
     button.type = "button";
     const words = element("span", "excerpt", excerpt(past.text));
     words.dir = "auto";
     button.append(element("span", `tag ${kind}`, headline), words);
     button.addEventListener("click", () => recall(past));
-    const item = element("li", "", "");
+    const item = element("li");
     item.append(button);
     return item;
   });
@@ -130,23 +122,25 @@ async function submit() {
   }
 }
 
-form.addEventListener("submit", (event) => {
-  event.preventDefault();
+/** Put a review into the form and ask about it. */
+export function readOne(text) {
+  review.value = text;
   submit();
-});
+}
 
-review.addEventListener("keydown", (event) => {
-  if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
+export function startOne() {
+  form.addEventListener("submit", (event) => {
     event.preventDefault();
-    form.requestSubmit();
-  }
-});
-
-byId("again").addEventListener("click", () => submit());
-
-for (const example of byId("examples").querySelectorAll("button")) {
-  example.addEventListener("click", () => {
-    review.value = example.value;
     submit();
   });
+  review.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
+      event.preventDefault();
+      form.requestSubmit();
+    }
+  });
+  byId("again").addEventListener("click", () => submit());
+  for (const example of byId("examples").querySelectorAll("button")) {
+    example.addEventListener("click", () => readOne(example.value));
+  }
 }

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from cloud import figures
-from cloud.figures import Bin, Confusion, Scores
-from cloud.invoking import Answer, Reply
-from cloud.labelled import NAMES, Reviews
+from cloud.data.labelled import NAMES, Reviews
+from cloud.scoring import figures
+from cloud.scoring.figures import Bin, Confusion, Scores
+from cloud.scoring.invoking import Answer, Reply
 
 PERCENTILES = (50, 90, 95, 99)
 

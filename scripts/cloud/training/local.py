@@ -14,11 +14,11 @@ from typing import NamedTuple
 
 import runtime_standin
 from cloud.account import Account
-from cloud.algorithm import check
+from cloud.data.folders import new_folder
 from cloud.docker import Docker
 from cloud.errors import ScriptError
-from cloud.folders import new_folder
-from cloud.trainer import NO_USAGE_DATA
+from cloud.training.algorithm import check
+from cloud.training.trainer import NO_USAGE_DATA
 
 _FOLDER_LABEL = "com.docker.compose.project.working_dir"
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from cloud.account import Account
 from cloud.errors import found
-from cloud.variants import ASYNC, Hosting
+from cloud.hosting.variants import ASYNC, Hosting
 
 INVOCATIONS_A_MINUTE, BACKLOG = 6000.0, 5.0
 """Targets for each instance, where none is given. An instance answers five times as many single

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from cloud.evaluation import Evaluation, number
-from cloud.labelled import NAMES
+from cloud.data.labelled import NAMES
+from cloud.scoring.evaluation import Evaluation, number
 
 NEGATIVE, POSITIVE = "#a34606", "#1459ab"
 INK, SOFT, LINE = "#23262d", "#5c6270", "#e0dcd2"

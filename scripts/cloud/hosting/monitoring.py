@@ -12,8 +12,8 @@ from typing import Any
 from cloud import prices
 from cloud.account import Account
 from cloud.errors import found
-from cloud.scaling import wake_alarm
-from cloud.variants import ASYNC, REAL_TIME, SERVERLESS, VARIANTS
+from cloud.hosting.scaling import wake_alarm
+from cloud.hosting.variants import ASYNC, REAL_TIME, SERVERLESS, VARIANTS
 
 _INVOCATIONS, _INSTANCES = "AWS/SageMaker", "/aws/sagemaker/Endpoints"
 _QUEUE_WAIT_S = 900

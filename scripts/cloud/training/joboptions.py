@@ -6,8 +6,8 @@ import argparse
 
 from cloud import journey
 from cloud.account import Account
-from cloud.algorithm import pairs
-from cloud.trainer import Job
+from cloud.training.algorithm import pairs
+from cloud.training.trainer import Job
 from cloud.verb import Verb
 
 

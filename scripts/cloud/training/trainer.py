@@ -14,8 +14,8 @@ from typing import Any
 
 from cloud import journey
 from cloud.account import TAG, Account
-from cloud.algorithm import check, describe
 from cloud.errors import ScriptError
+from cloud.training.algorithm import check, describe
 
 NO_USAGE_DATA = {"SchemaVersion": "1.0",
                   "SageMaker": {"PythonSDK": {"Modules": {"TelemetryOptOut": True}}}}

@@ -1,0 +1,1 @@
+"""Reviews on this machine: fetched, unpacked, read."""

@@ -1,0 +1,1 @@
+"""Endpoints: what they run on, how they grow, who watches them and when they end."""

@@ -1,0 +1,1 @@
+"""Asking about many reviews, and what the answers are worth."""
