@@ -71,3 +71,21 @@ def test_the_heavy_sdk_is_not_imported_for_a_help_text(path: Path) -> None:
            for name in ([alias.name for alias in node.names] if isinstance(node, ast.Import)
                         else [node.module or ""] if isinstance(node, ast.ImportFrom) else [])}
     assert not top & {"sagemaker", "matplotlib", "pandas", "torch"}
+
+
+@pytest.mark.parametrize("name", JOURNEY)
+def test_no_script_imports_another(name: str) -> None:
+    assert not _roots(SCRIPTS / f"{name}.py") & {*JOURNEY}
+
+
+@pytest.mark.parametrize("folder", ["container", "lambda", "local_test"])
+def test_nothing_that_runs_elsewhere_knows_the_scripts(folder: str) -> None:
+    for path in (SCRIPTS.parent / folder).rglob("*.py"):
+        assert not _roots(path) & {"cloud", *JOURNEY}, path
+
+
+@pytest.mark.parametrize("path", sorted((SCRIPTS.parent / "lambda").glob("*.py")),
+                         ids=lambda path: str(path.stem))
+def test_the_function_needs_boto3_and_nothing_else(path: Path) -> None:
+    own = {other.stem for other in path.parent.glob("*.py")}
+    assert _roots(path) <= own | {"boto3", "botocore", ""} | set(sys.stdlib_module_names)
