@@ -44,6 +44,7 @@ START_SECONDS = 60
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the demo until it is interrupted; returns the exit status."""
     options = _options(arguments)
+    os.environ["no_proxy"] = os.environ["NO_PROXY"] = "127.0.0.1"  # all that is asked is here
     for number in (signal.SIGTERM, signal.SIGHUP):  # HUP: the terminal was closed
         signal.signal(number, _interrupt)
     with tempfile.TemporaryDirectory(prefix="sentiment-demo-") as scratch:

@@ -1,8 +1,8 @@
 """Accuracy of a running `serve` on labelled reviews: `evaluate.py PLACE`.
 
-PLACE is a folder or archive in any layout that training reads; of the whole IMDB archive the test
-reviews are taken. They are sent as JSON Lines in batches, and some of them once more one by one as
-plain text, the way the course project's page does it.
+PLACE is a folder or archive in any layout that training reads; where there are train and test, the
+test reviews are taken. They are sent as JSON Lines in batches, and some of them once more one by
+one as plain text, the way the course project's page does it.
 """
 
 from __future__ import annotations
@@ -102,7 +102,8 @@ def read(place: Path, half: str = "test") -> Reviews:
     Raises:
         UserError: there is nothing that can be used.
     """
-    with channel(place, half) as opened:
+    inside = place / half  # tables are read wherever they lie, so those of the other half too
+    with channel(inside if inside.is_dir() else place, half) as opened:
         return read_reviews(opened)
 
 

@@ -12,12 +12,12 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from botocore.exceptions import ClientError
-
 from cloud import ROOT, people, stacks
 from cloud.account import Account
 from cloud.errors import ScriptError, is_denied
 from cloud.verb import Verb, account_of, end, run
+
+from botocore.exceptions import ClientError
 
 TEMPLATE = ROOT / "scripts" / "templates" / "roles.yaml"
 CAPABILITIES = ("CAPABILITY_NAMED_IAM",)
@@ -79,7 +79,7 @@ def _act(options: argparse.Namespace) -> None:
     print("`python scripts/create_roles.py --attach-to user/NAME` gives them to somebody. In IAM\n"
           "Identity Center, name them as customer managed policies of a permission set")
     end(made=[outputs[f"{kind}RoleArn"] for kind in ROLES], costs="nothing",
-        remove="python scripts/teardown.py")
+        remove=f"python scripts/teardown.py {account.place}")
 
 
 def command() -> Verb:

@@ -199,7 +199,7 @@ def _act(options: argparse.Namespace) -> None:
     end(made=[account.arn("sagemaker", f"endpoint/{name}"),
               f"its model, its configuration, its alarms and the dashboard {name}"],
         costs=f"\n{'':8}".join(costs(hosting, until)),
-        remove=f"python scripts/teardown.py --endpoint {name}")
+        remove=f"python scripts/teardown.py {account.place} --endpoint {name}")
 
 
 def command() -> Verb:

@@ -124,7 +124,7 @@ def _act(options: argparse.Namespace) -> None:
         costs=f"{prices.per_month(ALARMS * prices.ALARM_MONTH)} for {ALARMS} alarms, about "
               f"{prices.PAGE_MILLION:.0f} USD for a million reviews, nothing else; the endpoint "
               "has its own price",
-        remove="python scripts/teardown.py")
+        remove=f"python scripts/teardown.py {account.place}")
 
 
 def command() -> Verb:

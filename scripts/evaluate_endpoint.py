@@ -17,8 +17,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from botocore.exceptions import ClientError
-
 from cloud import prices
 from cloud.account import Account
 from cloud.data.labelled import Reviews, as_line, read, sample
@@ -26,6 +24,8 @@ from cloud.errors import ScriptError
 from cloud.scoring.evaluation import Evaluation, evaluation, table
 from cloud.scoring.invoking import LARGEST_BODY, Endpoint, ask_all, batches
 from cloud.verb import Verb, account_of, end, run
+
+from botocore.exceptions import ClientError
 
 REVIEWS = Path("data/raw/test")
 WARM_UP = "A film."
@@ -39,12 +39,15 @@ def evaluate(account: Account, endpoint: str, reviews: Reviews, *, concurrency: 
     `about` is more to be said of how it was measured.
 
     Raises:
-        ScriptError: not one review was answered, or something else than our container answers.
+        ScriptError: the first request or all others failed, or not our container answers.
         ClientError: there is no such endpoint, or it is not for us to ask.
     """
     asked = Endpoint(account, endpoint, variant=variant, connections=concurrency)
     started = datetime.now(UTC)
     warm_up = asked.ask([WARM_UP])
+    if warm_up.failed:  # or thousands of requests would be sent, and sent again, for nothing
+        raise ScriptError(f"{endpoint} does not answer ({warm_up.answers[0]}, "
+                          f"{_times(len(warm_up.retries) + 1)}); {_log(endpoint)}")
     replies, seconds = ask_all(asked, reviews.texts, batch=batch, concurrency=concurrency)
     found = evaluation(reviews, replies, seconds=seconds, warm_up_ms=warm_up.ms, setup={
         "endpoint": endpoint, "address": asked.address,
@@ -55,9 +58,17 @@ def evaluate(account: Account, endpoint: str, reviews: Reviews, *, concurrency: 
         **(about or {})})
     if not found.answered:
         why = ", ".join(f"{count:,} x {why}" for why, count in found.errors.items())
-        raise ScriptError(f"{endpoint} answered none of {found.asked:,} reviews ({why}); its log "
-                          f"is the group /aws/sagemaker/Endpoints/{endpoint}")
+        raise ScriptError(f"{endpoint} answered none of {found.asked:,} reviews ({why}); "
+                          f"{_log(endpoint)}")
     return found
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count} times in a row"
+
+
+def _log(endpoint: str) -> str:
+    return f"its log is the group /aws/sagemaker/Endpoints/{endpoint}"
 
 
 def costs(account: Account, endpoint: str, address: str, milliseconds: float) -> str:
@@ -113,7 +124,7 @@ def _act(options: argparse.Namespace) -> None:
         made.append(str(options.report))
     end(made=made or ["nothing"],
         costs=costs(account, endpoint, found.setup["address"], sum(found.latencies)),
-        remove=f"python scripts/teardown.py --endpoint {endpoint}")
+        remove=f"python scripts/teardown.py {account.place} --endpoint {endpoint}")
 
 
 def _show(account: Account, endpoint: str, reviews: Reviews, batch: int) -> None:

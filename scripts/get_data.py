@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import shlex
 import shutil
 import sys
 from collections.abc import Sequence
@@ -107,7 +108,7 @@ def _act(options: argparse.Namespace) -> None:
     if options.extract:
         made.append(f"{unpack(archive)}/")
     end(made, costs=f"nothing; {archive.stat().st_size / 1e6:.0f} MB of disk for the archive",
-        remove=f"rm -r {' '.join(made)}")
+        remove=shlex.join(["rm", "-r", *made]))
 
 
 def command() -> Verb:

@@ -13,18 +13,20 @@ import argparse
 import gzip
 import hashlib
 import json
+import shlex
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, cast
 
-from tqdm import tqdm
-
 from cloud import ROOT
 from cloud.data.folders import new_folder
 from cloud.errors import ScriptError
 from cloud.verb import Verb, end, run
+
+from tqdm import tqdm
+
 from contract.errors import UserError
 from evaluate import read
 from sentiment import labels
@@ -35,7 +37,8 @@ SOURCE = Path("data/aclImdb_v1.tar.gz")
 HALVES = ("train", "test")
 MANIFEST = ".prepared.json"
 """Hidden, so that it is neither uploaded nor learned from."""
-CODE = (*sorted((ROOT / "container" / "sentiment").glob("*.py")), Path(__file__).resolve())
+CODE = (*sorted((ROOT / "container" / "sentiment").glob("*.py")),
+        ROOT / "local_test" / "evaluate.py", Path(__file__).resolve())
 LIBRARIES = ("beautifulsoup4", "nltk")
 VOCAB_SIZE = 5000
 
@@ -74,9 +77,8 @@ def prepare(source: Path, form: str, target: Path | None = None,
 
 
 def _read(source: Path, half: str) -> Reviews:
-    place = source / half if (source / half).is_dir() else source
     try:
-        reviews = read(place, half)
+        reviews = read(source, half)
     except UserError as error:
         raise ScriptError(f"{source}: {error}") from error
     if not reviews.texts:
@@ -173,7 +175,7 @@ def _act(options: argparse.Namespace) -> None:
     target = prepare(options.source, options.form, options.to, options.vocab_size)
     size = sum((target / name).stat().st_size for name in _digests(target))
     end(made=[f"{target}/{name}" for name in _digests(target)],
-        costs=f"nothing; {size / 1e6:.0f} MB of disk", remove=f"rm -r {target}")
+        costs=f"nothing; {size / 1e6:.0f} MB of disk", remove=shlex.join(["rm", "-r", str(target)]))
 
 
 def command() -> Verb:

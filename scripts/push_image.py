@@ -161,7 +161,7 @@ def _act(options: argparse.Namespace) -> None:
     costs = (prices.per_month(size / 1e9 * prices.ECR_GB_MONTH) if size
              else f"about {prices.ECR_GB_MONTH:.2f} USD a month for each GB")
     end(made=[uri], costs=f"{costs}, in ECR",
-        remove="python scripts/teardown.py")
+        remove=f"python scripts/teardown.py {account.place}")
 
 
 def command() -> Verb:

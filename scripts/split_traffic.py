@@ -182,11 +182,12 @@ def _act(options: argparse.Namespace) -> None:
         end(made=[f"{arn}: {options.share} % of the requests for the challenger"],
             costs=f"{prices.per_hour(instance, count)} for the challenger, beside what the other "
                   "costs",
-            remove=f"python scripts/split_traffic.py --endpoint {name} --withdraw")
+            remove=f"python scripts/split_traffic.py {account.place} --endpoint {name} "
+                   "--withdraw")
     else:
         end(made=[f"{arn}: all requests for one model"],
             costs=f"{prices.per_hour(instance)}, for each instance",
-            remove=f"python scripts/teardown.py --endpoint {name}")
+            remove=f"python scripts/teardown.py {account.place} --endpoint {name}")
 
 
 def command() -> Verb:

@@ -12,14 +12,14 @@ import sys
 from collections.abc import Callable, Collection, Iterator, Sequence
 from itertools import groupby
 
-from botocore.exceptions import ClientError
-
 from cloud.account import Account
 from cloud.errors import AWS_ERRORS, ScriptError, explain, is_missing
 from cloud.inventory import index, report
 from cloud.inventory.items import Item
 from cloud.inventory.kinds import ENDPOINTS, Inventory, take
 from cloud.verb import Verb, account_of, run
+
+from botocore.exceptions import ClientError
 
 KEEP = {"data": "bucket", "image": "image repository", "page": "page stack",
         "roles": "roles stack"}
@@ -168,7 +168,7 @@ def _tell_what_stays(account: Account, before: Inventory, after: Inventory,
         print(line)
     if kept:
         print(f"\nkept:\n\n{report.table(kept)}\n\n{'costs':8}{report.total(kept)}\n"
-              f"{'remove':8}python scripts/teardown.py")
+              f"{'remove':8}python scripts/teardown.py {account.place}")
 
 
 def command() -> Verb:

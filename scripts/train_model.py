@@ -13,8 +13,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from botocore.exceptions import ClientError
-
 from cloud import prices
 from cloud.account import Account
 from cloud.errors import ScriptError, is_missing
@@ -25,6 +23,8 @@ from cloud.training.joboptions import add_job_options, job_of
 from cloud.training.local import train_locally
 from cloud.training.trainer import Job, channels, make_trainer
 from cloud.verb import Verb, account_of, end, run
+
+from botocore.exceptions import ClientError
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,13 @@ class Trained:
 
 
 def start(account: Account, job: Job, name: str | None = None) -> str:
-    """Ask for the job and return its name, at once."""
+    """Ask for the job and return its name, at once.
+
+    Raises:
+        ScriptError: the roles would not let anybody start, see or stop a job of that name.
+    """
+    if name and not name.startswith(account.project):
+        raise ScriptError(f"--name {name}: begin it with {account.project}")
     if job.spot and not job.checkpoints:
         job = replace(job, checkpoints=f"{name or account.project}-{stamp()}")
     if job.checkpoints:
@@ -109,15 +115,15 @@ def _act(options: argparse.Namespace) -> None:
     price += " at most, as it is on spot" if job.spot else ""
     if account.dry_run or not options.follow:
         end([what], f"{price}, for {job.max_minutes} minutes at most",
-            f"aws sagemaker stop-training-job --training-job-name {name}")
+            f"aws sagemaker stop-training-job --training-job-name {name} --region {account.region}")
         return
     print(f"{what}, at {price}", flush=True)
     trained = follow(account, name)
     for metric, value in sorted(trained.metrics.items()):
         print(f"{metric} {value:.5g}")
-    dollars = prices.PER_HOUR.get(job.instance, 0) * job.count * trained.billable_seconds / 3600
-    end([trained.model], f"the job cost about {dollars:.2f} USD ({trained.billable_seconds} billed "
-        "seconds); the model, next to nothing", "python scripts/teardown.py")
+    end([trained.model], f"the job, {prices.per_hour(job.instance, job.count)}, for "
+        f"{trained.billable_seconds} billed seconds; the model, next to nothing",
+        f"python scripts/teardown.py {account.place}")
 
 
 def _act_here(options: argparse.Namespace) -> None:

@@ -21,8 +21,6 @@ from itertools import chain, repeat
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tqdm import tqdm
-
 from cloud import journey, prices
 from cloud.account import Account
 from cloud.data.labelled import NAMES, read, read_texts
@@ -33,6 +31,8 @@ from cloud.scoring.batch import Result
 from cloud.scoring.evaluation import accuracy_lines, as_table
 from cloud.scoring.invoking import Answer
 from cloud.verb import Verb, account_of, end, run
+
+from tqdm import tqdm
 
 INSTANCE = "ml.m5.xlarge"
 
@@ -174,7 +174,7 @@ def _act(options: argparse.Namespace) -> None:
     output = account.s3_uri(f"{journey.PREFIXES['batch']}/output/{outcome.job}/")
     end(made=[output, *([str(outcome.predictions)] if outcome.predictions else [])],
         costs=costs(outcome.described, options.instance, options.count),
-        remove="python scripts/teardown.py")
+        remove=f"python scripts/teardown.py {account.place}")
 
 
 def command() -> Verb:

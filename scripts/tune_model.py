@@ -7,13 +7,12 @@ on a logarithmic scale is as docs/hyperparameters.md says.
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
-
-from botocore.exceptions import ClientError
 
 from cloud import prices
 from cloud.account import Account
@@ -23,6 +22,8 @@ from cloud.training.joboptions import add_job_options, job_of
 from cloud.training.trainer import Job, channels, make_trainer
 from cloud.verb import Verb, account_of, end, run
 from cloud.waiting import wait
+
+from botocore.exceptions import ClientError
 
 RANGES = {"learning_rate": "0.0005:0.01", "hidden_dim": "64:256", "embedding_dim": "16:128"}
 """What is searched where nothing is named."""
@@ -54,12 +55,16 @@ def start(account: Account, job: Job, ranges: Mapping[str, str], search: Search)
     if search.objective not in describe()["objectives"]:
         raise ScriptError(f"{search.objective} is no objective; train prints "
                           f"{', '.join(describe()['objectives'])}")
+    if search.strategy == "Grid":
+        _check_grid(ranges, search.jobs)
+    # Hyperband stops jobs itself, and SageMaker takes it with nothing else that does.
+    stops_early = search.early_stopping and search.strategy != "Hyperband"
     name = _name(account)
     trainer = make_trainer(account, job, name)
     tuner = HyperparameterTuner(
         trainer, search.objective, _ranges(ranges), describe()["metric_definitions"],
         strategy=search.strategy, max_jobs=search.jobs, max_parallel_jobs=search.parallel,
-        early_stopping_type="Auto" if search.early_stopping else "Off", random_seed=search.seed)
+        early_stopping_type="Auto" if stops_early else "Off", random_seed=search.seed)
     _mend(account, job)
     try:
         tuner.tune(channels(job), name, wait=False)
@@ -106,6 +111,16 @@ def _name(account: Account) -> str:
     """
     time = f"{datetime.now(UTC):%y%m%d%H%M%S}"
     return f"{account.project}-{time[len(account.project) - 31:]}"
+
+
+def _check_grid(ranges: Mapping[str, str], jobs: int) -> None:
+    """Raises ScriptError: a grid has other points than choices, or another number of them."""
+    spans = sorted(name for name, value in ranges.items() if ":" in value)
+    if spans:
+        raise ScriptError(f"--strategy Grid tries choices only: write {spans[0]}=A,B,C")
+    points = math.prod(len(value.split(",")) for value in ranges.values())
+    if jobs != points:
+        raise ScriptError(f"--strategy Grid tries all {points} combinations: give --jobs {points}")
 
 
 def _ranges(given: Mapping[str, str]) -> dict[str, Any]:
@@ -160,11 +175,11 @@ def _act(options: argparse.Namespace) -> None:
     name = start(account, job, pairs(options.ranges) or RANGES, search)
     hourly = prices.per_hour(job.instance, job.count * search.parallel)
     stop = ("aws sagemaker stop-hyper-parameter-tuning-job --hyper-parameter-tuning-job-name "
-            f"{name}")
+            f"{name} --region {account.region}")
+    rounds = math.ceil(search.jobs / search.parallel)
     if account.dry_run or not options.follow:
         end([f"tuning job {name}, {search.jobs} training jobs"],
-            f"{hourly}, for {job.max_minutes * search.jobs // search.parallel} minutes at most",
-            stop)
+            f"{hourly}, for {job.max_minutes * rounds} minutes at most", stop)
         return
     print(f"tuning job {name}: {search.jobs} training jobs, {search.parallel} at a time, at "
           f"{hourly}", flush=True)
@@ -176,7 +191,7 @@ def _act(options: argparse.Namespace) -> None:
                             sorted(row.get("TunedHyperParameters", {}).items()))
         print(f"{shown}  {row['TrainingJobName']}  {settings}")
     end([f"tuning job {name}"], "nothing more; its models next to nothing",
-        "python scripts/teardown.py")
+        f"python scripts/teardown.py {account.place}")
     if jobs:
         print("next    python scripts/deploy_endpoint.py --for 2h --model "
               f"{jobs[0]['TrainingJobName']}")

@@ -11,14 +11,14 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from boto3.s3.transfer import TransferConfig
-from tqdm import tqdm
-
 from cloud import prices
 from cloud.account import Account
 from cloud.errors import ScriptError, found
 from cloud.storage import ensure_bucket
 from cloud.verb import Verb, account_of, end, run
+
+from boto3.s3.transfer import TransferConfig
+from tqdm import tqdm
 
 DIGEST = "sha256"
 """Name of the metadata entry that tells whether an object is the same as a file."""
@@ -36,17 +36,17 @@ def upload(account: Account, place: Path, prefix: str, kms_key: str | None = Non
     if not files:
         raise ScriptError(f"nothing to upload in {place}; scripts/prepare_data.py fills it")
     ensure_bucket(account)
-    prefix = prefix.strip("/")
+    prefix = f"{prefix.strip('/')}/".lstrip("/")  # a bucket's own top has no slash
     total = sum(file.stat().st_size for file, _ in files)
     skipped = 0
     with tqdm(total=total, desc="upload", unit="B", unit_scale=True, disable=None) as bar:
         for file, name in files:
-            if _put(account, file, f"{prefix}/{name}", kms_key, bar):
-                print(f"uploaded {prefix}/{name}", flush=True)
+            if _put(account, file, f"{prefix}{name}", kms_key, bar):
+                print(f"uploaded {prefix}{name}", flush=True)
             else:
                 skipped += 1
     print(f"{len(files) - skipped} uploaded, {skipped} there already")
-    return f"s3://{account.bucket}/{prefix}/"
+    return account.s3_uri(prefix)
 
 
 def _files(place: Path) -> Iterator[tuple[Path, str]]:
@@ -66,7 +66,8 @@ def _put(account: Account, file: Path, key: str, kms_key: str | None, bar: tqdm[
     with file.open("rb") as stream:
         digest = hashlib.file_digest(stream, DIGEST).hexdigest()
     there = found(lambda: s3.head_object(Bucket=account.bucket, Key=key))
-    if there and there["Metadata"].get(DIGEST) == digest:
+    encrypted = there and kms_key in (None, there.get("SSEKMSKeyId"))
+    if there and encrypted and there["Metadata"].get(DIGEST) == digest:
         bar.update(file.stat().st_size)
         return False
     encryption = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": kms_key} if kms_key else {
@@ -83,7 +84,7 @@ def _act(options: argparse.Namespace) -> None:
     uri = upload(account, options.place, options.prefix, options.kms_key)
     size = sum(file.stat().st_size for file, _ in _files(options.place)) / 1e9
     end(made=[uri], costs=f"{prices.per_month(size * prices.S3_GB_MONTH)} in storage",
-        remove="python scripts/teardown.py")
+        remove=f"python scripts/teardown.py {account.place}")
 
 
 def command() -> Verb:

@@ -71,11 +71,12 @@ class _Silent(WSGIRequestHandler):
 
 
 @contextmanager
-def serving(file: Path) -> Iterator[FileServer]:
-    """A server on a free port of this machine."""
+def serving(file: Path, *, tls: bool = False) -> Iterator[FileServer]:
+    """A server on a free port of this machine; with `tls`, one that nobody vouches for."""
     app = FileServer(file)
-    server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=_Silent)
-    app.url = f"http://127.0.0.1:{server.server_port}/{file.name}"
+    server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=_Silent,
+                         ssl_context="adhoc" if tls else None)
+    app.url = f"http{'s' * tls}://127.0.0.1:{server.server_port}/{file.name}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()
     try:

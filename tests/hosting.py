@@ -5,15 +5,16 @@ from __future__ import annotations
 from itertools import count
 from typing import Any
 
+from cloud import journey
+from cloud.account import Account
+from cloud.errors import found
+
 import pytest
 from moto.core.responses import ActionResult
 from moto.sagemaker.models import FakeEndpoint
 from moto.sagemaker.responses import SageMakerResponse
 
 from accounts import ACCOUNT, BUCKET, PROJECT, REGION
-from cloud import journey
-from cloud.account import Account
-from cloud.errors import found
 
 IMAGE = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/{PROJECT}@sha256:{'0' * 64}"
 SERVING, SCHEDULER = (f"arn:aws:iam::{ACCOUNT}:role/{name}" for name in ("serving", "scheduler"))

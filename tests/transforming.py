@@ -12,13 +12,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from cloud.account import Account
+
 import pytest
 from moto.core.responses import ActionResult
 from moto.sagemaker.models import FakeTransformJob, SageMakerModelBackend
 from moto.sagemaker.responses import SageMakerResponse
 
 from accounts import BUCKET, PROJECT
-from cloud.account import Account
 from executables import Server
 
 LARGEST = 2000

@@ -6,10 +6,11 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from cloud.account import Account
+
 import boto3
 
 from accounts import PROJECT
-from cloud.account import Account
 
 ROLE = "arn:aws:iam::123456789012:role/some-role"
 STAMP = "20261120-101500"

@@ -103,8 +103,9 @@ export function parseTable(text) {
   return plain.records;
 }
 
-// A spreadsheet runs a cell that begins like this as a formula, whoever wrote it.
-const FORMULA = /^[=+\-@\t\r]/;
+// A spreadsheet runs a cell that begins like this as a formula, whoever wrote it; in East Asia also
+// where the sign is in full width.
+const FORMULA = /^[=+\-@\t\r\n\uFF1D\uFF0B\uFF0D\uFF20]/;
 
 function cell(value) {
   const text = String(value);

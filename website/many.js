@@ -54,7 +54,8 @@ export function startMany({ explain }) {
     byId("agreement").textContent =
       compared === 0
         ? ""
-        : `Of ${reviews(compared)} with a label and a clear outcome, ${percent(agreed, compared)} agree.`;
+        : `Of ${reviews(compared)} with a label and a clear outcome, ${percent(agreed, compared)} ` +
+          (compared === 1 ? "agrees." : "agree.");
     table.show(rows);
     if (running !== null) {
       drawProgress();
@@ -188,6 +189,9 @@ export function startMany({ explain }) {
     }
   });
   byId("cancel").addEventListener("click", () => running?.abort());
-  byId("go-on").addEventListener("click", () => start());
+  byId("go-on").addEventListener("click", () => {
+    start();
+    byId("cancel").focus(); // in the place of this button
+  });
   byId("download").addEventListener("click", download);
 }

@@ -139,7 +139,10 @@ export function startOne() {
       form.requestSubmit();
     }
   });
-  byId("again").addEventListener("click", () => submit());
+  byId("again").addEventListener("click", () => {
+    submit();
+    result.focus(); // the button is gone
+  });
   for (const example of byId("examples").querySelectorAll("button")) {
     example.addEventListener("click", () => readOne(example.value));
   }

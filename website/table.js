@@ -41,7 +41,9 @@ export function startTable({ explain, announce }) {
     review.append(button, element("span", "reason"));
     row.append(element("td", "number"), element("td", "tag"), element("td", "chance"), review);
     row.addEventListener("click", (event) => {
-      const isSelecting = event.detail > 0 && !getSelection().isCollapsed;
+      const selection = getSelection();
+      const isSelecting =
+        event.detail > 0 && !selection.isCollapsed && selection.containsNode(row, true);
       if (!isSelecting) {
         explain(arranged[page * ROWS_ON_PAGE + row.sectionRowIndex].text, button);
       }

@@ -6,16 +6,19 @@ import re
 from functools import cached_property
 from typing import Any
 
+from cloud.dryrun import DryRun
+from cloud.errors import ScriptError, found
+
 import boto3
 import botocore.session
 from botocore.config import Config
 from botocore.exceptions import NoCredentialsError, NoRegionError
 
-from cloud.dryrun import DryRun
-from cloud.errors import ScriptError, found
-
 TAG = "project"
 """Key of the tag on everything that the scripts make; its value is the project's name."""
+
+PROJECT = "sentiment-sagemaker"
+"""The project's name where nobody has set another."""
 
 _NAME = re.compile(r"(?=.{2,28}$)[a-z](?:-?[a-z0-9])+")
 
@@ -51,6 +54,16 @@ class Account:
     @property
     def region(self) -> str:
         return str(self.session.region_name)
+
+    @property
+    def place(self) -> str:
+        """The options that lead another script, with other settings, to this Region and project."""
+        words = ["--region", self.region]
+        if self.project != PROJECT:
+            words += ["--project", self.project]
+        if self._bucket:
+            words += ["--bucket", self._bucket]
+        return " ".join(words)
 
     def client(self, service: str) -> Any:
         """The service's client, in our Region, patient with throttling."""

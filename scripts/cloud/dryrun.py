@@ -19,6 +19,9 @@ from botocore.model import OperationModel, Shape, StructureShape
 ACCOUNT = "111122223333"
 _READS = ("BatchGet", "Check", "Describe", "Filter", "Get", "Head", "List", "Lookup", "Query",
           "Search", "Simulate", "Validate")
+_SIGN_IN = ("signin", "sso", "sso-oidc", "sts")
+"""Services that botocore asks for credentials through our session; they change nothing."""
+
 _LONG = 4000
 _ANSWERS = {
     "GetCallerIdentity": {"Account": ACCOUNT, "Arn": f"arn:aws:iam::{ACCOUNT}:user/dry-run",
@@ -47,7 +50,7 @@ class DryRun:
     def _answer(self, model: OperationModel, context: dict[str, Any],
                 **_: object) -> tuple[AWSResponse, dict[str, Any]] | None:
         name = model.name
-        reads = name.startswith(_READS)
+        reads = name.startswith(_READS) or model.service_model.service_name in _SIGN_IN
         if reads and not self.offline:
             return None
         if reads and name not in _ANSWERS and not name.startswith("List"):

@@ -15,8 +15,8 @@ from botocore.exceptions import (
     ParamValidationError,
     PartialCredentialsError,
     ProfileNotFound,
+    SSOError,
     TokenRetrievalError,
-    UnauthorizedSSOTokenError,
 )
 
 T = TypeVar("T")
@@ -38,7 +38,8 @@ _EXPIRED = {"ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId", "Re
 _QUOTA = {"LimitExceeded", "LimitExceededException", "ResourceLimitExceeded", "TooManyBuckets",
           "ServiceQuotaExceededException"}
 _BUSY = {"Throttling", "ThrottlingException", "TooManyRequestsException", "RequestLimitExceeded",
-         "SlowDown", "ServiceUnavailable", "InternalFailure", "InternalServerException"}
+         "SlowDown", "ServiceUnavailable", "InternalFailure", "InternalServerException",
+         "OperationAborted"}  # a bucket that was deleted just now
 
 
 def is_missing(error: ClientError) -> bool:
@@ -77,7 +78,7 @@ def explain(error: Exception, project: str) -> str:
         case NoCredentialsError() | PartialCredentialsError() | ProfileNotFound():
             return (f"no AWS credentials: {error}. Run `aws configure sso` or `aws configure`, "
                     "or set AWS_PROFILE")
-        case UnauthorizedSSOTokenError() | TokenRetrievalError():
+        case SSOError() | TokenRetrievalError():
             return "the AWS sign-in has ended; run `aws sso login`"
         case NoRegionError():
             return "no Region: give --region, set AWS_REGION, or write it into project.toml"
@@ -100,6 +101,8 @@ def _explain_answer(error: ClientError, project: str) -> str:
         return (f"a quota of the account is used up. {said}\nAsk for more under Service Quotas in "
                 "the console (SageMaker has one for each instance type and use), or take another "
                 "instance type")
+    if code == "ValidationException" and "assume" in message.lower():
+        return f"{said}\nA role that was just made is known everywhere in a minute; try again then"
     if code in _BUSY:
         return f"AWS is busy. {said}\nWait a minute and run the same command again"
     return said

@@ -78,9 +78,10 @@ def model(account: Account, given: str | None = None) -> str:
 
 def _newest_job(account: Account) -> str | None:
     sagemaker = account.client("sagemaker")
-    jobs = sagemaker.list_training_jobs(
+    pages = sagemaker.get_paginator("list_training_jobs").paginate(
         NameContains=account.project, StatusEquals="Completed", SortBy="CreationTime",
-        SortOrder="Descending").get("TrainingJobSummaries", [])
+        SortOrder="Descending")
+    jobs = [job for page in pages for job in page.get("TrainingJobSummaries", [])]
     for job in sorted(jobs, key=lambda job: job["CreationTime"], reverse=True):
         # The name alone is no proof: another project's may begin alike.
         if account.owns(sagemaker.list_tags(ResourceArn=job["TrainingJobArn"])["Tags"]):

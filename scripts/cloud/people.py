@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from cloud.account import Account
-from cloud.errors import ScriptError
+from cloud.errors import ScriptError, found
 
 POLICIES = ("JobsPolicyArn", "HostingPolicyArn", "PagePolicyArn", "KeyPolicyArn")
 """Outputs of the roles' stack; the last one is there only where a key was named."""
@@ -45,7 +46,9 @@ def detach_all(account: Account, outputs: Mapping[str, str]) -> None:
     for output in POLICIES:
         if output not in outputs:
             continue
-        for page in list(pager.paginate(PolicyArn=outputs[output])):  # all, before any goes
+        # All, before any goes; none where somebody has deleted the policy.
+        listed: list[Any] | None = found(partial(list, pager.paginate(PolicyArn=outputs[output])))
+        for page in listed or []:
             for kind, key in _KINDS.items():
                 for name in (each[key] for each in page[f"Policy{kind.title()}s"]):
                     if kind != "role" or not name.startswith(f"{account.project}-"):

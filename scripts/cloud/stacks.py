@@ -6,13 +6,13 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from botocore.exceptions import WaiterError
-
 from cloud.account import Account
 from cloud.errors import ScriptError, found
 from cloud.journey import stamp
 from cloud.storage import ensure_bucket
 from cloud.waiting import wait
+
+from botocore.exceptions import WaiterError
 
 BODY_BYTES = 51_200
 """The largest template that a request holds; a larger one goes through the bucket."""

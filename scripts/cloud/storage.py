@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 
 from cloud.account import Account
-from cloud.errors import found
+from cloud.errors import ScriptError, found, is_denied
+
+from botocore.exceptions import ClientError
 
 
 def ensure_bucket(account: Account) -> None:
@@ -14,21 +16,32 @@ def ensure_bucket(account: Account) -> None:
     One that is there is left as it is: it may be somebody's own, with rules of its own.
 
     Raises:
-        ClientError: the bucket belongs to another account, among other reasons.
+        ScriptError: the bucket belongs to another account, or may not be looked at.
     """
     s3, name = account.client("s3"), account.bucket
     # With the owner named, S3 refuses a bucket that somebody else has under this name.
     owner = {"Bucket": name, "ExpectedBucketOwner": account.id}
-    if found(lambda: s3.head_bucket(**owner)) is not None:
-        return
+    try:
+        if found(lambda: s3.head_bucket(**owner)) is not None:
+            return
+    except ClientError as error:  # S3 does not say which of the two it is
+        if is_denied(error):
+            raise ScriptError(f"the bucket {name} is somebody else's, or you are not permitted to "
+                              "see it; choose another with --bucket, or see that you have "
+                              "s3:ListBucket") from error
+        raise
     place = {} if account.region == "us-east-1" else {
         "CreateBucketConfiguration": {"LocationConstraint": account.region}}
     s3.create_bucket(Bucket=name, **place)
-    s3.put_bucket_tagging(**owner, Tagging={"TagSet": account.tags})
-    s3.put_public_access_block(**owner, PublicAccessBlockConfiguration=dict.fromkeys(
-        ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets"),
-        True))
-    s3.put_bucket_policy(**owner, Policy=json.dumps(_tls_only(account)))
+    try:
+        s3.put_bucket_tagging(**owner, Tagging={"TagSet": account.tags})
+        s3.put_public_access_block(**owner, PublicAccessBlockConfiguration=dict.fromkeys(
+            ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets"),
+            True))
+        s3.put_bucket_policy(**owner, Policy=json.dumps(_tls_only(account)))
+    except ClientError:
+        s3.delete_bucket(**owner)  # half made, the next run would take it for somebody's own
+        raise
     print(f"made the bucket {name}", flush=True)
 
 

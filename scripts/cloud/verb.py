@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from cloud import ROOT
-from cloud.account import Account
+from cloud.account import PROJECT, Account
 from cloud.errors import AWS_ERRORS, ScriptError, explain
 
 PROJECT_FILE = ROOT / "project.toml"
@@ -40,7 +40,7 @@ class Verb(argparse.ArgumentParser):
         self.name = name
         if asks_aws:
             shared = self.add_argument_group("of every script")
-            shared.add_argument("--project", metavar="NAME", default="sentiment-sagemaker",
+            shared.add_argument("--project", metavar="NAME", default=PROJECT,
                                 help="begins every name, and is the tag of what is made "
                                      "(%(default)s)")
             shared.add_argument("--region", help="AWS Region (that of the AWS CLI)")
@@ -140,6 +140,8 @@ def run(verb: Verb, act: Callable[[argparse.Namespace], None],
         print(f"\n{verb.name}: stopped. What was made so far stays; run it again to go on",
               file=sys.stderr)
         return 130
+    if getattr(options, "dry_run", False) and verb.name != "status":
+        print("\ndry run: nothing was made, changed or removed", flush=True)
     return 0
 
 

@@ -11,10 +11,10 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
+from cloud.page import files as website
+
 import pytest
 from playwright.sync_api import Browser, expect
-
-from cloud.page import files as website
 
 
 class _Api(BaseHTTPRequestHandler):

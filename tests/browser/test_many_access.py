@@ -32,6 +32,7 @@ def press(page: Page, *keys: str) -> None:
 def test_the_keyboard_is_enough(page: Page, reply: Reply) -> None:
     reply(judge)
     press(page, "Tab", "Tab", "Enter")  # the link to many reviews
+    expect(page.get_by_label("Reviews, one on each line")).to_be_visible()
     press(page, "Tab")
     expect(page.get_by_label("Reviews, one on each line")).to_be_focused()
     page.keyboard.type("0.9 Good\n0.1 Bad\n0.2 Bad")
@@ -75,7 +76,7 @@ def test_everything_that_can_be_focused_shows_it(page: Page, reply: Reply) -> No
                      "excerpt"]
 
 
-def test_stopping_by_keyboard_does_not_lose_the_place(
+def test_stopping_and_going_on_by_keyboard_do_not_lose_the_place(
     page: Page, reply: Reply, gate: threading.Event
 ) -> None:
     gate.clear()
@@ -84,6 +85,19 @@ def test_stopping_by_keyboard_does_not_lose_the_place(
     read(page, ["0.9 Good"])
     page.get_by_role("button", name="Stop").press("Enter")
     expect(page.get_by_role("button", name="Read the other 1")).to_be_focused()
+    press(page, "Enter")
+    expect(page.get_by_role("button", name="Stop")).to_be_focused()
+    gate.set()
+    expect(page.get_by_role("button", name="Download as CSV")).to_be_focused()
+
+
+def test_the_arrows_of_the_columns_are_not_read_out(page: Page, reply: Reply) -> None:
+    reply(judge)
+    open_many(page)
+    read(page, ["0.9 Good"])
+    wait_for(page, "done")
+    for name in ("Row", "Outcome", "Likely positive", "Review"):
+        expect(page.get_by_role("button", name=name, exact=True)).to_be_visible()
 
 
 def test_what_happens_is_said(page: Page, reply: Reply, gate: threading.Event) -> None:
@@ -95,6 +109,7 @@ def test_what_happens_is_said(page: Page, reply: Reply, gate: threading.Event) -
     start(page)
     expect(page.get_by_role("status")).to_have_text("Reading 2 reviews.")
     expect(page.locator("#outcome")).to_have_attribute("aria-busy", "true")
+    expect(page.locator("[aria-busy=true] [role=status]")).to_have_count(0)  # not kept back
     gate.set()
     expect(page.get_by_role("status")).to_have_text("2 reviews read.")
     expect(page.locator("#outcome")).to_have_attribute("aria-busy", "false")

@@ -147,8 +147,17 @@ def test_columns_can_be_chosen(page: Page, reply: Reply, sent: list[Any]) -> Non
     page.get_by_label("The first row holds").check()
     page.get_by_role("button", name="Read 1 review").click()
     expect(page.locator("#agreement")).to_have_text(
-        "Of 1 review with a label and a clear outcome, 0% agree.")
+        "Of 1 review with a label and a clear outcome, 0% agrees.")
     assert texts(sent) == ["0.2 Tin"]
+
+
+def test_one_review_that_agrees_is_said_in_the_singular(page: Page, reply: Reply) -> None:
+    reply(judge)
+    open_many(page)
+    upload(page, "a.csv", "label,text\n1,0.9 Good\n")
+    start(page)
+    expect(page.locator("#agreement")).to_have_text(
+        "Of 1 review with a label and a clear outcome, 100% agrees.")
 
 
 def test_labels_are_compared(page: Page, reply: Reply) -> None:

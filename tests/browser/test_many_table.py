@@ -134,6 +134,21 @@ def test_a_review_is_explained_and_back_leads_to_its_row(
     assert len(sent) == 2
 
 
+@pytest.mark.parametrize("selected", ["#list-title", "#rows tr:first-child .excerpt"])
+def test_a_click_opens_a_review_unless_it_selects_its_text(
+    page: Page, reply: Reply, selected: str
+) -> None:
+    reply(judge)
+    open_many(page)
+    read(page, ["0.9 Good", "0.1 Bad"])
+    wait_for(page, "done")
+    page.locator(selected).evaluate("(node) => getSelection().selectAllChildren(node)")
+    # As the browser ends a selection by mouse: with a click, and the selection in place.
+    page.locator("#rows tr:first-child .excerpt").evaluate(
+        """(node) => node.dispatchEvent(new MouseEvent("click", { bubbles: true, detail: 1 }))""")
+    assert page.url.endswith("#one" if selected == "#list-title" else "#many")
+
+
 def test_a_new_run_takes_the_place_of_the_last(page: Page, reply: Reply) -> None:
     reply(judge)
     open_many(page)

@@ -219,6 +219,20 @@ def test_no_network_and_then_trying_again(page: Page, reply: Reply, complaints: 
     complaints.clear()
 
 
+def test_trying_again_by_keyboard_does_not_lose_the_place(
+    page: Page, reply: Reply, complaints: list[str]
+) -> None:
+    reply({}, 500)
+    read(page, "A lovely film.")
+    again = page.get_by_role("button", name="Try again")
+    again.wait_for()
+    reply(POSITIVE)
+    again.press("Enter")
+    expect(headline(page)).to_have_text("Positive")
+    expect(page.locator("#result")).to_be_focused()
+    complaints.clear()
+
+
 @pytest.mark.parametrize(
     ("status", "title", "again"),
     [

@@ -19,9 +19,11 @@ from executables import Program, free_port, running, until
 @pytest.fixture(scope="module")
 def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
     output = tmp_path_factory.mktemp("demo") / "log"
+    # Behind a proxy that knows nothing of this machine, as in many companies.
     with running(sys.executable, demo.ROOT / "local_test" / "demo.py", "--reviews", "300",
                  "--port", str(free_port()), "--endpoint-port", str(free_port()),
-                 output=output) as program:
+                 output=output, environment={"http_proxy": "http://127.0.0.1:1",
+                                             "no_proxy": "", "NO_PROXY": ""}) as program:
         program.wait_for("Ctrl-C ends everything")
         yield program
 

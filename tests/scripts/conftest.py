@@ -8,14 +8,15 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
+from cloud import stacks
+from cloud.account import Account
+
 import pytest
 from botocore.loaders import JSONFileLoader
 from moto.server import ThreadedMotoServer
 
 import stack_standin
 from accounts import BUCKET, PROJECT, REGION, Finished, Script
-from cloud import stacks
-from cloud.account import Account
 from stack_standin import Stacks
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from cloud.account import Account
+from cloud.errors import ScriptError
+
 import pytest
 from botocore.exceptions import NoCredentialsError, NoRegionError
 
 from accounts import ACCOUNT, BUCKET, PROJECT, REGION
-from cloud.account import Account
-from cloud.errors import ScriptError
 
 
 def test_the_bucket_is_named_after_project_account_and_region(account: Account) -> None:
@@ -58,3 +59,11 @@ def test_no_region_is_said_at_once(no_account: None, monkeypatch: pytest.MonkeyP
     with pytest.raises(NoRegionError):
         Account(PROJECT)
     assert Account(PROJECT, dry_run=True).region == "us-east-1"
+
+
+@pytest.mark.parametrize(("project", "bucket", "words"), [
+    (PROJECT, None, f"--region {REGION}"),
+    ("mine", "own", f"--region {REGION} --project mine --bucket own")])
+def test_the_place_leads_another_script_to_it(
+        aws: str, project: str, bucket: str | None, words: str) -> None:
+    assert Account(project, bucket=bucket).place == words

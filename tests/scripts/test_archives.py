@@ -9,10 +9,10 @@ import tarfile
 from collections.abc import Callable
 from pathlib import Path
 
-import pytest
-
 from cloud.data.archives import extract
 from cloud.errors import ScriptError
+
+import pytest
 
 
 def _member(name: str, kind: bytes = tarfile.REGTYPE, **about: object) -> tarfile.TarInfo:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
-from accounts import ACCOUNT, BUCKET, PROJECT, REGION, Script
 from cloud import people
 from cloud.account import Account
+
+import pytest
+from botocore.awsrequest import AWSResponse
+
+from accounts import ACCOUNT, BUCKET, PROJECT, REGION, Script
 from create_roles import create_roles
 from query_api import RefusedError
 from stack_standin import Stacks
@@ -85,6 +87,18 @@ def test_the_policies_are_taken_from_everybody_before_they_are_deleted(
     people.detach_all(account, account.stack_outputs(STACK))
     assert [_policies_of(iam, *whom) for whom in PEOPLE] == [[]] * 3
     assert f"{PROJECT}-key" in _policies_of(iam, "role", f"{PROJECT}-training")
+
+
+def test_a_policy_that_somebody_has_deleted_is_taken_from_nobody(
+        stack_server: Stacks, account: Account, iam: Any, script: Script) -> None:
+    script("create_roles", "--attach-to", "user/ann")
+    # moto answers for any ARN; this is AWS's answer for one that is not there.
+    account.client("iam").meta.events.register(
+        "before-call.iam.ListEntitiesForPolicy", lambda params, **_: (
+            AWSResponse("", 404, {}, None), {"Error": {"Code": "NoSuchEntity", "Message": ""}}
+        ) if params["body"]["PolicyArn"].endswith("-jobs") else None)
+    people.detach_all(account, account.stack_outputs(STACK))
+    assert _policies_of(iam, "user", "ann") == [f"{PROJECT}-jobs"]
 
 
 def test_a_wrong_name_is_refused_before_anything_is_made(

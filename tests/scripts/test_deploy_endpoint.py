@@ -9,12 +9,16 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from cloud.account import Account
+from cloud.errors import ScriptError
+from cloud.hosting import endpoints, scaling
+from cloud.hosting.variants import Hosting
+
 import pytest
 from moto.core.exceptions import JsonRESTError
 from moto.sagemaker.models import SageMakerModelBackend
 
-from accounts import PROJECT, Finished, Script
-from cloud.account import Account
+from accounts import PROJECT, REGION, Finished, Script
 from hosting import (
     GIVEN,
     IMAGE,
@@ -169,6 +173,20 @@ def test_scaling_ends_where_it_is_no_longer_asked_for(
     assert targets(account) == {} and updates == []
 
 
+def test_only_a_new_scalable_target_is_sent_tags(
+        account: Account, deployed: Callable[..., Finished]) -> None:
+    # moto takes them; AWS refuses them where there is a target: "use the TagResource API".
+    dry = Account(PROJECT, dry_run=True)
+    assert dry.dry_run is not None
+    scaling.apply(dry, PROJECT, "main", Hosting(most=3))
+    deployed("--max-count", "3")
+    scaling.apply(dry, PROJECT, "main", Hosting(most=4))
+    new, known = (request for _, name, request in dry.dry_run.requests
+                  if name == "RegisterScalableTarget")
+    assert new["Tags"] == {"project": PROJECT} and "Tags" not in known
+    assert known["MaxCapacity"] == 4
+
+
 def test_without_waiting_the_second_run_lets_it_scale(
         account: Account, deployed: Callable[..., Finished]) -> None:
     assert "run the same command again" in deployed("--max-count", "3", "--no-wait").out
@@ -188,7 +206,38 @@ def test_a_container_that_ends_is_shown_with_its_last_words(
     done = script("deploy_endpoint", *GIVEN, "--model", data(1))
     assert done.status == 1 and "did not pass the ping health check" in done.err
     assert "\n  model.json: version 99 is too new\n" in done.err
-    assert f"teardown.py --endpoint {PROJECT}" in done.err
+    assert f"teardown.py --region {REGION} --endpoint {PROJECT}" in done.err
+
+
+def test_whoever_stops_waiting_is_told_that_it_costs(
+        account: Account, script: Script, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(endpoints, "wait", interrupt)
+    done = script("deploy_endpoint", *GIVEN, "--model", data(1), "--no-wait")
+    assert done.status == 0
+    with pytest.raises(ScriptError, match="which costs") as stopped:
+        endpoints.settle(account, PROJECT)
+    assert f"teardown.py --region {REGION} --endpoint {PROJECT}`" in str(stopped.value)
+
+
+def test_a_model_that_somebody_deleted_is_no_reason_to_stop(
+        account: Account, updates: list[dict[str, Any]], deployed: Callable[..., Finished]) -> None:
+    deployed()
+    sagemaker = account.client("sagemaker")
+    sagemaker.delete_model(ModelName=sagemaker.list_models()["Models"][0]["ModelName"])
+    deployed(model=2)
+    assert models(account) == [data(2)]
+
+
+def test_a_configuration_of_sagemakers_own_is_left_to_it(no_account: None) -> None:
+    dry = Account(PROJECT, dry_run=True)
+    own = {"EndpointConfigName": "7f4e1944-1817-4891-9bef-e055a90787a4",
+           "ProductionVariants": [{"VariantName": "main", "ModelName": "old"}]}
+    endpoints.discard(dry, endpoints.Present({}, own), {"ProductionVariants": []})
+    assert dry.dry_run is not None
+    assert [name for _, name, _ in dry.dry_run.requests] == ["DeleteModel"]
 
 
 def test_a_change_that_an_alarm_took_back_is_told(

@@ -11,13 +11,14 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+from cloud.account import Account
+from cloud.page import files as page
+from cloud.page import packing
+
 import pytest
 
 import deploy_page
 from accounts import ACCOUNT, BUCKET, PROJECT, REGION, Script
-from cloud.account import Account
-from cloud.page import files as page
-from cloud.page import packing
 from stack_standin import API, Stacks
 
 STACK = f"{PROJECT}-page"

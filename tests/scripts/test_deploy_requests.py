@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from cloud.account import Account
+from cloud.hosting.variants import Hosting
+
 import pytest
 
 from accounts import PROJECT, REGION, Script
-from cloud.account import Account
-from cloud.hosting.variants import Hosting
 from deploy_endpoint import deploy
 
 MONITORED = ["cloudwatch PutMetricAlarm"] * 2 + ["cloudwatch PutDashboard"]
@@ -60,7 +61,8 @@ def test_containers_have_no_network_where_that_can_be(
 def test_the_cost_is_said(no_account: None, script: Script, words: list[str], costs: str) -> None:
     done = script("deploy_endpoint", "--dry-run", *words)
     assert costs in done.out
-    assert f"remove  python scripts/teardown.py --endpoint {PROJECT}\n" in done.out
+    assert (f"remove  python scripts/teardown.py --region {REGION} --endpoint {PROJECT}\n"
+            in done.out)
 
 
 @pytest.mark.parametrize(("words", "command"), [

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
+
+from cloud.account import Account
+from cloud.dryrun import ACCOUNT
 
 import boto3
 import pytest
 from botocore.exceptions import ParamValidationError
 
+from accounts import ACCOUNT as ACCOUNT_ID
 from accounts import BUCKET, PROJECT
-from cloud.account import Account
-from cloud.dryrun import ACCOUNT
 
 
 def test_a_write_is_shown_and_not_sent(
@@ -26,6 +29,24 @@ def test_reads_are_asked_of_the_account(bucket: str) -> None:
     dry = Account(PROJECT, dry_run=True)
     assert dry.bucket == BUCKET
     assert [entry["Name"] for entry in dry.client("s3").list_buckets()["Buckets"]] == [bucket]
+
+
+def test_whoever_takes_a_role_signs_in_all_the_same(
+        aws: str, bucket: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path,
+        capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "config").write_text(f"""[profile base]
+aws_access_key_id = none
+aws_secret_access_key = none
+[profile lab]
+source_profile = base
+role_arn = arn:aws:iam::{ACCOUNT_ID}:role/lab
+""")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    monkeypatch.setenv("AWS_PROFILE", "lab")
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+    assert Account(PROJECT, dry_run=True).bucket == bucket
+    assert capsys.readouterr().out == ""
 
 
 def test_without_credentials_an_empty_account_answers(no_account: None) -> None:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from cloud.errors import explain, found, is_missing
+
 import pytest
 from boto3.exceptions import S3UploadFailedError
-from botocore.exceptions import BotoCoreError, ClientError, EndpointConnectionError
-
-from cloud.errors import explain, found, is_missing
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    EndpointConnectionError,
+    SSOTokenLoadError,
+)
 
 
 def _error(code: str, message: str = "", operation: str = "CreateEndpoint") -> ClientError:
@@ -22,7 +27,11 @@ def _error(code: str, message: str = "", operation: str = "CreateEndpoint") -> C
             "job usage' is 0 Instances"), "Service Quotas"),
     (_error("ThrottlingException", "Rate exceeded"), "run the same command again"),
     (_error("ValidationException", "name too long"), "CreateEndpoint: name too long"),
+    (_error("ValidationException", "Could not assume role arn:aws:iam::1:role/x. Please ensure "
+            "that the role exists", "CreateTrainingJob"), "just made is known everywhere in a min"),
     (EndpointConnectionError(endpoint_url="https://x"), "Check the network"),
+    (SSOTokenLoadError(error_msg="Token for lab does not exist"), "aws sso login"),
+    (_error("OperationAborted", "A conflicting conditional operation is in progress"), "Wait a"),
     (BotoCoreError(), "AWS could not be asked"),
 ])
 def test_an_error_names_what_to_do(error: Exception, said: str) -> None:

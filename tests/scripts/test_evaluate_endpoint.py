@@ -9,14 +9,15 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from cloud.account import Account
+from cloud.errors import ScriptError
+from cloud.scoring.invoking import ATTEMPTS, LARGEST_BODY, Endpoint, ask_all, batches, read_answer
+
 import pytest
 
 import corpus
 import runtime_standin
 from accounts import ACCOUNT, PROJECT, Script
-from cloud.account import Account
-from cloud.errors import ScriptError
-from cloud.scoring.invoking import ATTEMPTS, LARGEST_BODY, Endpoint, ask_all, batches, read_answer
 from executables import Server, serving
 from runtime_standin import Fault, Runtime, model_error
 
@@ -171,6 +172,7 @@ def test_a_review_that_the_container_refuses_keeps_its_place(endpoint: Endpoint)
     ([Fault(403, "AccessDeniedException", {"Message": "not you"})], [], "not permitted. Invoke"),
     ([Fault(200, raw=b'{"score": 1}')], [], "is no answer of this project's container"),
     ([Fault(200, raw=b"")], [], "gave 0 answers to 1 reviews"),
+    ([model_error(500, "broken")], [], "does not answer (ModelError 500, once); its log is"),
     ([], ["--concurrency", "0"], "--concurrency is 0; it has to be 1 or more"),
     ([], ["--reviews", "nowhere"], "there is no nowhere"),
 ])
@@ -183,9 +185,25 @@ def test_what_no_request_can_mend_ends_at_once(
     assert says in done.err and "Traceback" not in done.err
 
 
-def test_an_endpoint_that_answers_nothing_is_an_error(runtime: Runtime, script: Script,
-                                                      place: Path) -> None:
-    runtime.script.extend([model_error(500, "broken")] * 41)
+def test_an_endpoint_that_stays_busy_is_not_asked_about_every_review(
+        runtime: Runtime, script: Script, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cloud.scoring.invoking.time.sleep", lambda _: None)
+    runtime.script.extend([THROTTLED] * ATTEMPTS)
+    done = script("evaluate_endpoint", "--reviews", place)
+    assert (done.status, len(runtime.seen)) == (1, ATTEMPTS)
+    assert f"does not answer (ThrottlingException, {ATTEMPTS} times in a row)" in done.err
+
+
+def test_an_endpoint_that_answers_nothing_is_an_error(
+        runtime: Runtime, script: Script, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    invoke = Endpoint._invoke
+
+    def fail_after_warm_up(self: Endpoint, body: bytes) -> Any:
+        if runtime.seen:
+            runtime.script.append(model_error(500, "broken"))
+        return invoke(self, body)
+
+    monkeypatch.setattr(Endpoint, "_invoke", fail_after_warm_up)
     done = script("evaluate_endpoint", "--reviews", place)
     assert done.status == 1
     assert "answered none of 40 reviews (40 x ModelError 500); its log is the group" in done.err

@@ -11,6 +11,10 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from cloud.account import Account
+from cloud.errors import ScriptError
+from cloud.hosting import expiry
+
 import pytest
 from botocore import xform_name
 from botocore.validate import ParamValidator
@@ -18,9 +22,6 @@ from moto.core.exceptions import JsonRESTError
 from moto.scheduler.models import EventBridgeSchedulerBackend
 
 from accounts import PROJECT, Finished, Script
-from cloud.account import Account
-from cloud.errors import ScriptError
-from cloud.hosting import expiry
 from hosting import GIVEN, SCHEDULER, alarms, data, let_time_pass, models, schedules
 
 DELETE = f"{PROJECT}-delete"
@@ -81,6 +82,21 @@ def test_an_endpoint_that_was_being_changed_is_deleted_an_hour_later(
     again = there[f"{DELETE}-again"]
     assert _time(again) - _time(there[DELETE]) == timedelta(hours=1)
     assert again["Target"]["Input"] == there[DELETE]["Target"]["Input"]
+
+
+def test_a_call_that_fails_is_not_tried_into_the_time_of_another_endpoint(
+        account: Account, deployed: Callable[..., Finished]) -> None:
+    deployed("--for", "1d")
+    assert {schedule["Target"]["RetryPolicy"]["MaximumEventAgeInSeconds"]
+            for schedule in schedules(account).values()} == {3600}
+
+
+def test_an_end_that_is_yet_to_be_tried_again_is_told(
+        account: Account, deployed: Callable[..., Finished]) -> None:
+    deployed("--for", "2h")
+    again = _time(schedules(account)[f"{DELETE}-again"])
+    account.client("scheduler").delete_schedule(GroupName=PROJECT, Name=DELETE)
+    assert expiry.spoken(again) in deployed().out
 
 
 def test_the_group_of_the_schedules_carries_our_tag(

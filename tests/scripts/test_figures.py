@@ -4,10 +4,6 @@ from __future__ import annotations
 
 from itertools import product
 
-import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-
 from cloud.scoring.figures import (
     Bin,
     area,
@@ -19,6 +15,10 @@ from cloud.scoring.figures import (
     roc,
     wilson,
 )
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 # Ten reviews: of six positive ones four are found, of four negative ones three.
 LABELS = [1, 1, 1, 1, 1, 1, 0, 0, 0, 0]

@@ -194,6 +194,14 @@ def test_a_file_that_the_server_has_not_is_not_asked_for_twice(
     assert len(server.ranges) == 1
 
 
+def test_a_server_that_nobody_vouches_for_is_not_asked_again(
+        fetch: Fetch, server: FileServer) -> None:
+    with file_server.serving(server.file, tls=True) as stranger:
+        done = fetch("--url", stranger.url)
+    assert done.status == 1 and "next attempt" not in done.out
+    assert "CERTIFICATE_VERIFY_FAILED" in done.err and "SSL_CERT_FILE" in done.err
+
+
 def test_a_wrong_file_is_thrown_away(fetch: Fetch) -> None:
     done = fetch("--md5", "0" * 32)
     assert done.status == 1

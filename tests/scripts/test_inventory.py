@@ -6,16 +6,17 @@ import ast
 from datetime import UTC, datetime
 from pathlib import Path
 
+from cloud.account import Account
+from cloud.inventory import report
+from cloud.inventory.items import Cost, Item
+from cloud.inventory.kinds import KINDS, take
+
 import boto3
 import pytest
 
 import moto_gaps
 import zoo
 from accounts import ACCOUNT, PROJECT, REGION
-from cloud.account import Account
-from cloud.inventory import report
-from cloud.inventory.items import Cost, Item
-from cloud.inventory.kinds import KINDS, take
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 MAKING = ("create_", "put_", "register_", "run_", "start_", "upload_", "subscribe")
@@ -105,6 +106,27 @@ def test_an_endpoint_ends_at_the_first_time_that_is_set(account: Account) -> Non
         zoo.schedule(account, PROJECT, at, f"delete{name}")
     endpoint, = [item for item in take(account).items if item.kind == "endpoint"]
     assert endpoint.ends == datetime(2099, 1, 1, 10, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(("what", "state"), [
+    ("delete-alarms", "ENABLED"), ("delete-dashboard", "ENABLED"), ("delete", "DISABLED")])
+def test_what_does_not_delete_the_endpoint_is_not_its_end(
+        account: Account, what: str, state: str) -> None:
+    zoo.endpoint(account, PROJECT)
+    zoo.schedule(account, PROJECT, "2099-01-01T10:00:00", what)
+    scheduler = account.client("scheduler")
+    there = scheduler.get_schedule(GroupName=PROJECT, Name=f"{PROJECT}-{what}")
+    scheduler.update_schedule(State=state, **{name: there[name] for name in (
+        "Name", "GroupName", "ScheduleExpression", "FlexibleTimeWindow", "Target")})
+    endpoint, = [item for item in take(account).items if item.kind == "endpoint"]
+    assert endpoint.ends is None
+
+
+def test_what_was_made_for_an_endpoint_that_aws_refused_is_found(account: Account) -> None:
+    cloudwatch = account.client("cloudwatch")
+    zoo.alarm(account, f"{PROJECT}-main-errors", PROJECT, account.tags)
+    cloudwatch.put_dashboard(DashboardName=PROJECT, DashboardBody='{"widgets": []}')
+    assert [item.kind for item in take(account).items] == ["alarm", "dashboard"]
 
 
 def test_running_jobs_and_warm_pools_cost_by_the_hour(

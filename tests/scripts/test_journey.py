@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import pytest
-
-from accounts import ACCOUNT, PROJECT, REGION
 from cloud import journey
 from cloud.account import Account
 from cloud.errors import ScriptError
+
+import pytest
+
+from accounts import ACCOUNT, PROJECT, REGION
 
 REGISTRY = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com"
 
@@ -30,6 +31,16 @@ def test_the_newest_model_is_taken(account: Account) -> None:
     _train(account, f"{PROJECT}-b-3", project=f"{PROJECT}-b")
     assert f"/{PROJECT}-2/" in journey.model(account)
     assert f"/{PROJECT}-1/" in journey.model(account, f"{PROJECT}-1")
+
+
+def test_the_newest_model_is_found_behind_many_of_another_project(account: Account) -> None:
+    # AWS gives ten at a time where moto gives all.
+    account.client("sagemaker").meta.events.register(
+        "provide-client-params.sagemaker.ListTrainingJobs",
+        lambda params, **_: {**params, "MaxResults": 2})
+    for name in ("b-1", "b-2", "1", "b-3", "b-4"):
+        _train(account, f"{PROJECT}-{name}", project=PROJECT if name == "1" else f"{PROJECT}-b")
+    assert f"/{PROJECT}-1/" in journey.model(account)
 
 
 def test_an_image_is_named_by_its_digest(account: Account) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import tarfile
 from pathlib import Path
 
-import pytest
-
 from cloud.data.labelled import Reviews, as_line, read, read_texts, sample, text_of
 from cloud.errors import ScriptError
+
+import pytest
 
 ROWS = "label,text\n1,Superb\n0,Dull\n"
 
@@ -75,7 +75,7 @@ def test_reviews_without_labels_or_texts_cannot_be_evaluated(tmp_path: Path, row
 
 
 def test_a_place_that_is_not_there_is_named() -> None:
-    with pytest.raises(ScriptError, match=r"there is no nowhere; scripts/get_data\.py"):
+    with pytest.raises(ScriptError, match=r"there is no nowhere; `python scripts/get_data\.py`"):
         read(Path("nowhere"))
 
 

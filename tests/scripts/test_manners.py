@@ -46,6 +46,15 @@ def test_help_comes_from_any_folder_with_an_example(name: str, tmp_path: Path) -
 
 
 @pytest.mark.parametrize("name", JOURNEY)
+def test_a_python_without_the_libraries_says_what_to_run(name: str) -> None:
+    done = subprocess.run([sys.executable, "-S", SCRIPTS / f"{name}.py", "--help"],
+                          capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.endswith("run\n  make tools && . .venv/bin/activate\n")
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("name", JOURNEY)
 def test_the_example_is_a_command_that_the_script_takes(name: str) -> None:
     example = importlib.import_module(name).command().epilog.splitlines()[1]
     importlib.import_module(name).command().parse_args(shlex.split(example)[2:])

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import pytest
-
-from accounts import PROJECT, REGION
 from cloud.account import Account
 from cloud.hosting import monitoring, scaling
 from cloud.hosting.variants import KINDS, Hosting
+
+import pytest
+
+from accounts import PROJECT, REGION
 
 # What SageMaker documents for each kind; an asynchronous endpoint has no Invocations.
 COMMON = {"Invocation4XXErrors", "Invocation5XXErrors", "ModelLatency", "MemoryUtilization"}

@@ -11,14 +11,15 @@ import sys
 import zipfile
 from pathlib import Path
 
+from cloud.account import Account
+from cloud.errors import ScriptError
+from cloud.page import packing
+
 import pytest
 from samtranslator.yaml_helper import yaml_parse
 
 import runtime_standin
 from accounts import BUCKET
-from cloud.account import Account
-from cloud.errors import ScriptError
-from cloud.page import packing
 from proxying import ENDPOINT, make_event
 from runtime_standin import Fault
 

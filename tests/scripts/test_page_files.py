@@ -9,14 +9,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from threading import Thread
 
+from cloud.account import Account
+from cloud.errors import ScriptError
+from cloud.page import files as page
+
 import pytest
 
 import gateway
 import runtime_standin
 from accounts import BUCKET, PROJECT
-from cloud.account import Account
-from cloud.errors import ScriptError
-from cloud.page import files as page
 from runtime_standin import Fault
 
 API = "https://a1b2.execute-api.eu-central-1.amazonaws.com/predict"

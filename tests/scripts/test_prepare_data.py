@@ -139,7 +139,8 @@ def test_the_code_that_is_watched_is_all_that_has_a_say() -> None:
     import prepare_data
 
     names = {path.name for path in prepare_data.CODE}
-    assert {"text.py", "markup.py", "stopwords.py", "dataset.py", "prepare_data.py"} <= names
+    assert {"text.py", "markup.py", "stopwords.py", "dataset.py", "evaluate.py",
+            "prepare_data.py"} <= names
 
 
 def test_other_reviews_make_the_data_anew(
@@ -167,6 +168,13 @@ def test_a_folder_from_elsewhere_is_not_touched(
     assert done.status == 1
     assert f"{target} was not made by this script; move it away" in done.err
     assert (target / "mine").exists()
+
+
+def test_the_command_that_removes_it_can_be_copied(
+        script: Script, source: Path, tmp_path: Path) -> None:
+    target = tmp_path / "my data"
+    done = script("prepare_data", source, "--to", target)
+    assert done.out.endswith(f"remove  rm -r '{target}'\n")
 
 
 def test_a_file_that_somebody_has_added_is_not_lost(

@@ -11,12 +11,13 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from cloud import journey
+from cloud.account import Account
+
 import pytest
 
 import registry
 from accounts import PROJECT, Script
-from cloud import journey
-from cloud.account import Account
 from image.engine import Engine
 from registry import Manifest, Registry
 

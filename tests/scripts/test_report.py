@@ -6,12 +6,13 @@ import re
 from html.parser import HTMLParser
 from pathlib import Path
 
-import pytest
-
 from cloud.data.labelled import Reviews
+from cloud.scoring import plots
 from cloud.scoring.evaluation import Evaluation, evaluation, table
 from cloud.scoring.invoking import Answer, Reply
 from cloud.scoring.report import EXCERPT, excerpt, report
+
+import pytest
 
 HOSTILE = [
     "<script>alert(1)</script>", "</blockquote></section><img src=x onerror=alert(1)>",
@@ -152,6 +153,17 @@ def test_the_table_for_a_terminal_has_the_same_figures() -> None:
     assert "ROC AUC       0.750" in lines
     assert lines[-2:] == ["errors        1 x ModelError 500",
                           "asked again   1 x ThrottlingException"]
+
+
+def test_an_axis_that_counts_reviews_has_no_number_twice() -> None:
+    numbers = re.findall(r"<text[^>]*>(\d+)</text>", plots.probabilities(make(["a"], [1], [0.9])))
+    assert numbers == ["0", "1"]
+
+
+def test_a_slow_endpoint_does_not_seem_to_stand_still() -> None:
+    found = make(["a"], [1], [0.9])
+    assert "\nthroughput    0.5 reviews/s in 0.5 requests/s" in table(found)
+    assert "0.5" in Page(report(found, "slow", 0)).text
 
 
 def test_half_a_character_does_not_cost_the_report(tmp_path: Path) -> None:

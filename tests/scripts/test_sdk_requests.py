@@ -7,6 +7,8 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from cloud.account import Account
+
 import boto3
 import pytest
 from botocore.awsrequest import AWSResponse
@@ -33,7 +35,6 @@ from sagemaker.train.model_trainer import ModelTrainer
 from sagemaker.train.tuner import HyperparameterTuner
 
 from accounts import ACCOUNT, BUCKET, PROJECT, REGION
-from cloud.account import Account
 from contract.hyperparameters import resolve
 from contract.training import describe
 from sentiment.plugin import ALGORITHM

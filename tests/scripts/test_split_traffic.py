@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from cloud.account import Account
+
 import pytest
 
 from accounts import PROJECT, Script
-from cloud.account import Account
 from hosting import (
     GIVEN,
     IMAGE,

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import pytest
-
-from accounts import BUCKET, PROJECT
 from cloud import stacks
 from cloud.account import Account
 from cloud.errors import ScriptError
+
+import pytest
+
+from accounts import BUCKET, PROJECT
 from query_api import RefusedError
 from stack_standin import Event, Stacks
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import re
 
+from cloud.account import Account
+
 import pytest
 from moto.core.exceptions import JsonRESTError
 from moto.ecr.responses import ECRResponse
 
 import zoo
 from accounts import ACCOUNT, PROJECT, REGION, Script
-from cloud.account import Account
 
 
 def test_a_table_tells_what_stands_since_when_and_what_it_costs(

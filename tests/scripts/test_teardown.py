@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import io
 
+from cloud.account import Account
+from cloud.inventory import index
+from cloud.inventory.kinds import take
+
 import pytest
 from moto.cloudformation.responses import CloudFormationResponse
 from moto.core.exceptions import AccessDeniedError, JsonRESTError
@@ -14,9 +18,6 @@ from moto.sagemaker.responses import SageMakerResponse
 import moto_gaps
 import zoo
 from accounts import ACCOUNT, BUCKET, PROJECT, REGION, Finished, Script
-from cloud.account import Account
-from cloud.inventory import index
-from cloud.inventory.kinds import take
 
 _NO = JsonRESTError("AccessDeniedException", "you may not")
 

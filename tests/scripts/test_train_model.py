@@ -7,13 +7,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from cloud.account import Account
+from cloud.errors import ScriptError
+from cloud.logs import TRAINING, Follower
+
 import pytest
 from botocore.stub import Stubber
 
 from accounts import ACCOUNT, BUCKET, PROJECT, REGION, Script
-from cloud.account import Account
-from cloud.errors import ScriptError
-from cloud.logs import TRAINING, Follower
 from train_model import follow, outcome
 
 OURS = ["--image", f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/x:gpu",
@@ -37,6 +38,12 @@ def test_a_job_is_followed_to_its_model(account: Account, script: Script) -> Non
     assert job["ResourceConfig"]["InstanceType"] == "ml.g4dn.xlarge"
     assert job["InputDataConfig"][0]["DataSource"]["S3DataSource"]["S3Uri"] == (
         f"s3://{BUCKET}/data/raw/train")
+
+
+def test_a_price_that_is_not_known_is_not_said_to_be_nothing(
+        account: Account, script: Script) -> None:
+    done = script("train_model", *OURS, "--instance", "ml.g6.xlarge")
+    assert "costs   the job, the hourly price of ml.g6.xlarge, see https://" in done.out
 
 
 def test_a_job_is_tagged_isolated_and_measured(account: Account, script: Script) -> None:
@@ -109,7 +116,7 @@ def test_a_job_that_failed_says_why(account: Account) -> None:
 
 @pytest.mark.parametrize(("instance", "tag"), [
     ("ml.g5.xlarge", "gpu"), ("ml.p4d.24xlarge", "gpu"), ("ml.m5.large", "cpu"),
-    ("ml.c6i.large", "cpu")])
+    ("ml.c6i.large", "cpu"), ("ml.", "cpu")])
 def test_the_image_is_for_the_kind_of_instance(
         no_account: None, script: Script, instance: str, tag: str) -> None:
     done = script("train_model", "--dry-run", "--instance", instance)
@@ -125,6 +132,9 @@ def test_the_image_is_for_the_kind_of_instance(
     (["--spot", "--max-minutes", "300"], "cannot be less than --max-minutes"),
     (["--subnets", "subnet-1"], "needs both --subnets and --security-groups"),
     (["--local"], "--local takes a folder with --train"),
+    (["--name", "mine"], f"--name mine: begin it with {PROJECT}"),
+    (["--count", "0"], "--count has to be 1 or more"),
+    (["--max-minutes", "0"], "--max-minutes has to be 1 or more"),
 ])
 def test_what_cannot_be_trained_is_refused_before_it_costs(
         no_account: None, script: Script, words: list[str], said: str) -> None:

@@ -11,15 +11,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from cloud import ROOT
+from cloud.account import Account
+from cloud.scoring import batch
+
 import pytest
 from moto.core.exceptions import JsonRESTError
 from moto.sagemaker.models import SageMakerModelBackend
 
 import corpus
 from accounts import ACCOUNT, BUCKET, PROJECT, Script
-from cloud import ROOT
-from cloud.account import Account
-from cloud.scoring import batch
 from executables import Server, running, serving
 from transforming import Platform, run_jobs
 

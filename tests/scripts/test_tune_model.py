@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from cloud.account import Account
+
 import pytest
 
 import moto_gaps
 from accounts import ACCOUNT, PROJECT, REGION, Script
-from cloud.account import Account
 
 OURS = ["--image", f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/x:gpu",
         "--role", f"arn:aws:iam::{ACCOUNT}:role/{PROJECT}-training"]
@@ -66,6 +67,18 @@ def test_a_dry_run_without_an_account_shows_the_request(no_account: None, script
     assert "remove  aws sagemaker stop-hyper-parameter-tuning-job" in done.out
 
 
+@pytest.mark.parametrize(("strategy", "kind"), [("Bayesian", "Auto"), ("Hyperband", "Off")])
+def test_jobs_are_stopped_early_where_the_strategy_leaves_it_to_sagemaker(
+        no_account: None, script: Script, strategy: str, kind: str) -> None:
+    done = script("tune_model", "--dry-run", "--strategy", strategy)
+    assert f'"TrainingJobEarlyStoppingType": "{kind}"' in done.out
+
+
+def test_the_longest_time_counts_whole_rounds(no_account: None, script: Script) -> None:
+    done = script("tune_model", "--dry-run", "--jobs", 10, "--parallel", 3)
+    assert "for 240 minutes at most" in done.out
+
+
 @pytest.mark.parametrize(("words", "said"), [
     (["--ranges", "seed=1:9"], "'seed' is not tuned; these may be: batch_size"),
     (["--ranges", "hiden_dim=1:9"], "'hiden_dim' is not tuned"),
@@ -73,6 +86,9 @@ def test_a_dry_run_without_an_account_shows_the_request(no_account: None, script
     (["--ranges", "hidden_dim=128:64"], "must be LOWEST:HIGHEST, or A,B,C"),
     (["--ranges", "learning_rate=0.1:0.2:0.3"], "must be LOWEST:HIGHEST"),
     (["--objective", "accuracy"], "accuracy is no objective; train prints"),
+    (["--strategy", "Grid"], "tries choices only: write embedding_dim=A,B,C"),
+    (["--strategy", "Grid", "--ranges", "hidden_dim=64,128", "batch_size=64,128,256"],
+     "tries all 6 combinations: give --jobs 6"),
 ])
 def test_what_cannot_be_searched_is_refused_before_it_costs(
         no_account: None, script: Script, words: list[str], said: str) -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from cloud.account import Account
+
 import pytest
 
 from accounts import BUCKET, Script
-from cloud.account import Account
 
 
 @pytest.fixture
@@ -40,6 +41,24 @@ def test_only_what_has_changed_is_sent_again(
     done = script("upload_data", folder)
     assert "uploaded data/raw/test.csv" in done.out
     assert "1 uploaded, 1 there already" in done.out
+
+
+@pytest.mark.parametrize("prefix", ["", "/"])
+def test_the_top_of_the_bucket_is_a_place_too(
+        account: Account, bucket: str, script: Script, folder: Path, prefix: str) -> None:
+    done = script("upload_data", folder, "--prefix", prefix)
+    assert _keys(account) == ["test.csv", "train/reviews.csv"]
+    assert f"made    s3://{BUCKET}/\n" in done.out
+
+
+def test_what_is_there_under_another_key_is_encrypted_anew(
+        account: Account, bucket: str, script: Script, folder: Path) -> None:
+    key = "arn:aws:kms:eu-central-1:123456789012:key/k"
+    script("upload_data", folder)
+    assert "2 uploaded, 0 there already" in script("upload_data", folder, "--kms-key", key).out
+    assert "0 uploaded, 2 there already" in script("upload_data", folder, "--kms-key", key).out
+    head = account.client("s3").head_object(Bucket=BUCKET, Key="data/raw/test.csv")
+    assert head["SSEKMSKeyId"] == key
 
 
 @pytest.mark.parametrize(("options", "encryption"), [

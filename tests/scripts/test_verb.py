@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-import pytest
-from botocore.exceptions import NoRegionError
-
 from cloud.errors import ScriptError
 from cloud.verb import Verb, end, run
+
+import pytest
+from botocore.exceptions import NoRegionError
 
 
 @pytest.fixture
@@ -101,6 +101,14 @@ def test_an_interrupt_says_that_nothing_is_lost(
 
     assert run(verb, act, []) == 130
     assert "run it again to go on" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("words", "said"), [
+    (["--dry-run"], "\ndry run: nothing was made, changed or removed\n"), ([], "")])
+def test_a_dry_run_says_in_the_end_that_it_was_one(
+        verb: Verb, capsys: pytest.CaptureFixture[str], words: list[str], said: str) -> None:
+    assert run(verb, lambda _: None, words) == 0
+    assert capsys.readouterr().out == said
 
 
 def test_the_end_tells_what_was_made_its_price_and_how_to_remove_it(

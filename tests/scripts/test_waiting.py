@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import pytest
-
 from cloud.account import Account
 from cloud.errors import ScriptError
 from cloud.waiting import wait
+
+import pytest
 
 
 def _states(*states: str) -> Callable[[], dict[str, Any]]:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from cloud.account import Account
+from cloud.hosting.variants import Container
+from cloud.scoring import batch
+
 import pytest
 
 import hosting
 import moto_gaps
 import zoo
 from accounts import BUCKET, PROJECT, REGION, Script
-from cloud.account import Account
-from cloud.hosting.variants import Container
-from cloud.scoring import batch
 from stack_standin import Stacks
 
 pytestmark = pytest.mark.filterwarnings("ignore:Tried to parse AWS:UserWarning:moto")

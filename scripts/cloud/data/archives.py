@@ -11,9 +11,9 @@ from contextlib import contextmanager
 from pathlib import Path, PurePath
 from typing import IO, cast
 
-from tqdm import tqdm
-
 from cloud.errors import ScriptError
+
+from tqdm import tqdm
 
 MOST_FILES = 200_000
 """The public archive of the film reviews has 100,000 and some."""

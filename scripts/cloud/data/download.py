@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from tqdm import tqdm
-
 from cloud.errors import ScriptError
+
+from tqdm import tqdm
 
 TRIES = 5
 """Attempts in a row that may bring nothing new."""
@@ -54,6 +54,11 @@ def download(url: str, part: Path) -> None:
                                       "check the address") from error
             failures = 1 if _size(part) > had else failures + 1
             why = error.reason if type(error) is urllib.error.URLError else error
+            if isinstance(why, ssl.SSLCertVerificationError):
+                raise ScriptError(f"{url}: {why}\nThis Python does not know who vouches for the "
+                                  "server. On macOS, run Install Certificates.command in the "
+                                  "folder of Python; where a company's proxy is between, name its "
+                                  "certificate in the variable SSL_CERT_FILE") from error
             if failures == TRIES:
                 raise ScriptError(f"{url}: {why}, {TRIES} times in a row. Run the same command "
                                   "again to go on where this ended") from error

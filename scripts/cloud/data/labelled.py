@@ -10,8 +10,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import evaluate
 from cloud.errors import ScriptError
+
+import evaluate
 from contract.errors import UserError
 from sentiment import labels, tables
 from sentiment.sources import Source, find_sources
@@ -35,8 +36,6 @@ def read(place: Path) -> Reviews:
         ScriptError: there are none, they have no labels, or they are no texts.
     """
     _check(place)
-    if (place / "train").is_dir() and (place / "test").is_dir():
-        place = place / "test"  # tables are read wherever they lie
     try:
         reviews = evaluate.read(place)
     except UserError as error:
@@ -68,7 +67,8 @@ def read_texts(place: Path) -> list[str]:
 
 def _check(place: Path) -> None:
     if not place.exists():
-        raise ScriptError(f"there is no {place}; scripts/get_data.py fetches reviews")
+        raise ScriptError(f"there is no {place}; `python scripts/get_data.py` and then "
+                          "`python scripts/prepare_data.py` make data/raw, or name another place")
 
 
 def _texts(source: Source) -> Iterator[str]:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
-
-from botocore.exceptions import ClientError
 
 from cloud.account import Account
 from cloud.errors import ScriptError, found
@@ -15,10 +14,14 @@ from cloud.hosting.variants import DIGEST, kind_of
 from cloud.logs import last_lines
 from cloud.waiting import wait
 
+from botocore.exceptions import ClientError
+
 # With the time behind it the name of a model has 63 characters at most, and so has a schedule's.
 _NAME = re.compile(r"[a-z](?:-?[a-z0-9]){0,46}")
 _BAKING_S = 300
 _LIMIT_S = 3600
+_BROKEN = ("Failed", "OutOfService", "UpdateRollbackFailed")
+"""States that an endpoint leaves only by being deleted."""
 
 
 def checked_name(account: Account, endpoint: str | None) -> str:
@@ -66,9 +69,10 @@ def find(account: Account, endpoint: str) -> Present | None:
         raise ScriptError(f"there is an endpoint {endpoint} that does not belong to the project "
                           f"{account.project}; choose another name with --endpoint")
     status = there["EndpointStatus"]
-    if status == "Failed":
-        raise ScriptError(f"the endpoint {endpoint} has failed: "
-                          f"{there.get('FailureReason', 'no reason given')}\n{_after(endpoint)}")
+    if status in _BROKEN:
+        raise ScriptError(f"the endpoint {endpoint} is {status}: "
+                          f"{there.get('FailureReason', 'no reason given')}\n"
+                          f"{_after(account, endpoint)}")
     if status != "InService":
         raise ScriptError(f"the endpoint {endpoint} is {status}; wait until it is InService "
                           "(scripts/status.py tells), then run this again")
@@ -130,10 +134,15 @@ def settle(account: Account, endpoint: str, config_name: str | None = None) -> N
     try:
         answer = wait(account, f"endpoint {endpoint}",
                       lambda: sagemaker.describe_endpoint(EndpointName=endpoint), "EndpointStatus",
-                      done=("InService",), failed=("Failed", "OutOfService",
-                                                   "UpdateRollbackFailed"), limit_s=_LIMIT_S)
+                      done=("InService",), failed=_BROKEN, limit_s=_LIMIT_S)
     except ScriptError as error:
-        raise ScriptError(f"{error}\n{_said(account, endpoint)}{_after(endpoint)}") from None
+        raise ScriptError(f"{error}\n{_said(account, endpoint)}"
+                          f"{_after(account, endpoint)}") from None
+    except KeyboardInterrupt:
+        raise ScriptError(
+            f"no longer waited for; AWS goes on with the endpoint {endpoint}, which costs. Run "
+            "this again when it is InService, or remove it then with `python scripts/teardown.py "
+            f"{account.place} --endpoint {endpoint}`") from None
     if answer and config_name not in (None, answer["EndpointConfigName"]):
         raise ScriptError(
             f"the change of {endpoint} was taken back "
@@ -144,11 +153,12 @@ def settle(account: Account, endpoint: str, config_name: str | None = None) -> N
 
 def discard(account: Account, old: Present, config: Mapping[str, Any]) -> None:
     """Delete a configuration that is not in use any more, and its models but those of `config`."""
-    sagemaker = account.client("sagemaker")
-    sagemaker.delete_endpoint_config(EndpointConfigName=old.config["EndpointConfigName"])
+    sagemaker, name = account.client("sagemaker"), old.config["EndpointConfigName"]
+    if name.startswith(account.project):  # SageMaker's own, after scaling, is not ours to delete
+        found(partial(sagemaker.delete_endpoint_config, EndpointConfigName=name))
     kept = {each["ModelName"] for each in config["ProductionVariants"]}
     for model in sorted({each["ModelName"] for each in old.variants.values()} - kept):
-        sagemaker.delete_model(ModelName=model)
+        found(partial(sagemaker.delete_model, ModelName=model))
         print(f"deleted the model {model}, which nothing serves any more", flush=True)
 
 
@@ -162,6 +172,6 @@ def _said(account: Account, endpoint: str) -> str:
                         *(lines or ["(none)"])]) + "\n"
 
 
-def _after(endpoint: str) -> str:
+def _after(account: Account, endpoint: str) -> str:
     return (f"Nothing was deleted. When the cause is mended, remove it with `python "
-            f"scripts/teardown.py --endpoint {endpoint}` and run this again")
+            f"scripts/teardown.py {account.place} --endpoint {endpoint}` and run this again")

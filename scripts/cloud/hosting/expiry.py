@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 from cloud.account import Account
@@ -19,7 +20,10 @@ _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 _LEAST, _MOST = timedelta(minutes=15), timedelta(days=365)
 # SageMaker does not delete an endpoint that is being made or changed at that moment.
 _AGAIN = timedelta(hours=1)
-_WHATS = ("delete", "delete-again", "delete-alarms", "delete-dashboard")
+ENDING = ("delete", "delete-again")
+"""What follows the endpoint's name in those of the schedules that delete the endpoint itself."""
+
+_WHATS = (*ENDING, "delete-alarms", "delete-dashboard")
 _AT = "at(%Y-%m-%dT%H:%M:%S)"
 
 
@@ -60,7 +64,9 @@ def requests(account: Account, endpoint: str, when: datetime, role: str,
         "FlexibleTimeWindow": {"Mode": "OFF"},
         "ActionAfterCompletion": "DELETE",
         "Target": {"Arn": f"arn:{account.partition}:scheduler:::aws-sdk:{call}",
-                   "RoleArn": role, "Input": json.dumps(parameters)},
+                   "RoleArn": role, "Input": json.dumps(parameters),
+                   # By default a call may be tried again for a day, and end a later endpoint.
+                   "RetryPolicy": {"MaximumEventAgeInSeconds": int(_AGAIN.total_seconds())}},
     } for what, (at, call, parameters) in zip(_WHATS, calls, strict=True)]
 
 
@@ -84,10 +90,12 @@ def put(account: Account, endpoint: str, when: datetime, role: str, alarms: Sequ
 
 def end_of(account: Account, endpoint: str) -> datetime | None:
     """When the endpoint will be deleted; None where no such time has been set."""
-    schedule = found(lambda: account.client("scheduler").get_schedule(
-        GroupName=account.project, Name=f"{endpoint}-{_WHATS[0]}"))
-    return datetime.strptime(schedule["ScheduleExpression"], _AT).replace(
-        tzinfo=UTC) if schedule else None
+    for what in ENDING:
+        schedule = found(partial(account.client("scheduler").get_schedule,
+                                 GroupName=account.project, Name=f"{endpoint}-{what}"))
+        if schedule and schedule["State"] == "ENABLED":
+            return datetime.strptime(schedule["ScheduleExpression"], _AT).replace(tzinfo=UTC)
+    return None
 
 
 def remove(account: Account, endpoint: str) -> None:

@@ -81,8 +81,9 @@ def follow(account: Account, endpoint: str, variant: str, example: str) -> None:
     policies = account.client("application-autoscaling").describe_scaling_policies(
         **_scalable(endpoint, example))["ScalingPolicies"]
     for policy in policies:
-        _register(account, endpoint, variant, target["MinCapacity"], target["MaxCapacity"],
-                  policy["TargetTrackingScalingPolicyConfiguration"])
+        if "TargetTrackingScalingPolicyConfiguration" in policy:
+            _register(account, endpoint, variant, target["MinCapacity"], target["MaxCapacity"],
+                      policy["TargetTrackingScalingPolicyConfiguration"])
 
 
 def remove(account: Account, endpoint: str, variant: str) -> None:
@@ -96,9 +97,11 @@ def remove(account: Account, endpoint: str, variant: str) -> None:
 def _register(account: Account, endpoint: str, variant: str, least: int, most: int,
               policy: dict[str, Any]) -> None:
     autoscaling, scalable = account.client("application-autoscaling"), _scalable(endpoint, variant)
+    # One that is there keeps its tags, and the service refuses a request that has them.
+    tags = {} if is_on(account, endpoint, variant) else {
+        "Tags": {tag["Key"]: tag["Value"] for tag in account.tags}}
     autoscaling.register_scalable_target(
-        **scalable, MinCapacity=least, MaxCapacity=most,
-        Tags={tag["Key"]: tag["Value"] for tag in account.tags})
+        **scalable, MinCapacity=least, MaxCapacity=most, **tags)
     autoscaling.put_scaling_policy(
         **scalable, PolicyName=f"{endpoint}-load", PolicyType="TargetTrackingScaling",
         TargetTrackingScalingPolicyConfiguration=policy)

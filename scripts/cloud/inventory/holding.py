@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
-from botocore.exceptions import ClientError
-from tqdm import tqdm
-
 from cloud import people, prices, stacks
 from cloud.account import Account
 from cloud.errors import ScriptError, found, is_denied
 from cloud.inventory.items import Cost, Item, pages, tagged
+
+from botocore.exceptions import ClientError
+from tqdm import tqdm
 
 
 def repositories(account: Account) -> Iterator[Item]:

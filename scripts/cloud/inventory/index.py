@@ -10,12 +10,12 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
-from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
-
 from cloud.account import TAG, Account
 from cloud.errors import found
 from cloud.inventory.items import STACK_TAG
+
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
 
 _PATIENCE = Config(connect_timeout=5, retries={"mode": "standard", "total_max_attempts": 3})
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
 
-from botocore.exceptions import ClientError, EndpointConnectionError
-
 from cloud.account import Account
 from cloud.errors import explain
+from cloud.hosting.expiry import ENDING
 from cloud.inventory import holding, hosting, jobs, watching
 from cloud.inventory.items import Item
+
+from botocore.exceptions import ClientError, EndpointConnectionError
 
 KINDS = {
     # What costs by the hour goes first.
@@ -96,10 +97,12 @@ def take(account: Account, known: Collection[str] = ()) -> Inventory:
     owners = {item.owner for item in items if item.owner} | set(known)
     for what, find in _TAGGED.items():
         gather(what, find(account))
+    # An endpoint that AWS refused to make has left alarms, and a dashboard without a tag.
+    owners |= {item.owner for item in items if item.kind == "alarm" and item.owner}
     for what, find_of in _UNTAGGED.items():
         gather(what, find_of(account, owners))
-    ends = sorted((item.ends, item.owner) for item in items
-                  if item.kind == "schedule" and item.ends)
+    ends = sorted((item.ends, item.owner) for item in items if item.kind == "schedule"
+                  and item.ends and item.name in {f"{item.owner}-{what}" for what in ENDING})
     items = [replace(item, ends=next((when for when, owner in ends if owner == item.name), None))
              if item.kind == "endpoint" else item for item in items]
     order = list(KINDS)

@@ -36,7 +36,8 @@ def schedules(account: Account) -> Iterator[Item]:
             yield Item("schedule", name, entry["Arn"],
                        partial(scheduler.delete_schedule, GroupName=group, Name=name),
                        state=schedule["State"], since=schedule["CreationDate"],
-                       owner=_ENDING.sub("", name), ends=_time(schedule))
+                       owner=_ENDING.sub("", name),
+                       ends=_time(schedule) if schedule["State"] == "ENABLED" else None)
     yield Item("schedule group", group, described["Arn"],
                partial(scheduler.delete_schedule_group, Name=group),
                gone=partial(wait, account, f"schedule group {group}", lambda: found(partial(

@@ -14,13 +14,13 @@ import tempfile
 import zipfile
 from pathlib import Path
 
-from tqdm import tqdm
-
 from cloud import ROOT
 from cloud.account import Account
 from cloud.errors import ScriptError, found
 from cloud.journey import PREFIXES
 from cloud.storage import ensure_bucket
+
+from tqdm import tqdm
 
 FOLDER = ROOT / "lambda"
 REQUIREMENTS = FOLDER / "requirements.txt"

@@ -12,9 +12,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import zip_longest
 from typing import Any, NamedTuple
 
-from botocore.exceptions import ClientError
-from tqdm import tqdm
-
 from cloud.account import Account
 from cloud.data.labelled import as_line, text_of
 from cloud.errors import ScriptError, found
@@ -24,6 +21,9 @@ from cloud.logs import last_lines
 from cloud.scoring.invoking import MEDIA, Answer, read_answer
 from cloud.storage import ensure_bucket
 from cloud.waiting import wait
+
+from botocore.exceptions import ClientError
+from tqdm import tqdm
 
 LOG_GROUP = "/aws/sagemaker/TransformJobs"
 LINES_A_FILE = 10_000

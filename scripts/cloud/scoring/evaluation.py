@@ -124,6 +124,11 @@ def number(value: float | None, digits: int = 3) -> str:
     return "-" if value is None else f"{value:,.{digits}f}"
 
 
+def rate(value: float) -> str:
+    """So many a second; a slow endpoint's are not none."""
+    return number(value, 0 if value >= 10 else 1)
+
+
 def table(found: Evaluation) -> str:
     """The figures for a terminal."""
     facts = found.as_json()
@@ -141,8 +146,8 @@ def table(found: Evaluation) -> str:
         ("", ""),
         ("latency", "   ".join(f"{name} {number(ms, 1)} ms" for name, ms in found.latency.items())),
         ("", f"first request, to warm up: {number(found.warm_up_ms, 1)} ms"),
-        ("throughput", f"{facts['reviews_per_second']:,.0f} reviews/s in "
-                       f"{facts['requests_per_second']:,.0f} requests/s"),
+        ("throughput", f"{rate(facts['reviews_per_second'])} reviews/s in "
+                       f"{rate(facts['requests_per_second'])} requests/s"),
         *(("errors", f"{count:,} x {why}") for why, count in found.errors.items()),
         *(("asked again", f"{count:,} x {why}") for why, count in found.retries.items()),
     ]

@@ -10,13 +10,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, IncompleteReadError
-from tqdm import tqdm
-
 from cloud.account import Account
 from cloud.data.labelled import NAMES, as_line
 from cloud.errors import ScriptError
+
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, IncompleteReadError
+from tqdm import tqdm
 
 MEDIA = "application/jsonlines"
 LARGEST_BODY = 3_500_000

@@ -73,7 +73,7 @@ def calibration(found: Evaluation) -> str:
 
 def probabilities(found: Evaluation) -> str:
     """How many reviews of each label got which probability."""
-    from matplotlib.ticker import StrMethodFormatter
+    from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
     sides = [[probability for label, probability
               in zip(found.labels, found.probabilities, strict=True) if label == side]
@@ -86,6 +86,7 @@ def probabilities(found: Evaluation) -> str:
             axes.hist(side, bins=20, range=(0, 1), color=colour + "66", edgecolor=colour,
                       linewidth=1, histtype="stepfilled", label=f"is {name}")
         axes.set(xlabel="probability of “positive”, as said", ylabel="reviews", xlim=(0, 1))
+        axes.yaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         axes.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
         axes.legend(loc="upper center")
     return plot.svg

@@ -10,7 +10,7 @@ from string import Template
 from cloud import ROOT
 from cloud.data.labelled import NAMES
 from cloud.scoring import plots
-from cloud.scoring.evaluation import Evaluation, Mistake, number
+from cloud.scoring.evaluation import Evaluation, Mistake, number, rate
 
 TEMPLATE = ROOT / "scripts" / "templates" / "report.html"
 EXCERPT = 320
@@ -30,7 +30,7 @@ def report(found: Evaluation, title: str, excerpts: int) -> str:
             ("calibration error", number(facts["expected_calibration_error"]), "0 is perfect"),
             ("median latency", f"{number(found.latency['p50'], 1)} ms",
              f"a request; p95 {number(found.latency['p95'], 1)} ms"),
-            ("throughput", f"{facts['reviews_per_second']:,.0f}", "reviews a second"))),
+            ("throughput", rate(facts["reviews_per_second"]), "reviews a second"))),
         confusion=_confusion(found),
         classes="".join(_row(name, *map(number, scores)) for name, scores in found.classes.items()),
         calibration=plots.calibration(found), probabilities=plots.probabilities(found),

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from cloud.errors import ScriptError
+
 from contract import hyperparameters, training
 from contract.errors import UserError
 from sentiment.plugin import ALGORITHM

@@ -12,13 +12,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-import runtime_standin
 from cloud.account import Account
 from cloud.data.folders import new_folder
 from cloud.docker import Docker
 from cloud.errors import ScriptError
 from cloud.training.algorithm import check
 from cloud.training.trainer import NO_USAGE_DATA
+
+import runtime_standin
 
 _FOLDER_LABEL = "com.docker.compose.project.working_dir"
 

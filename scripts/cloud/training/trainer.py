@@ -57,6 +57,9 @@ class Job:
 
     def __post_init__(self) -> None:
         check(self.hyperparameters)
+        for name in ("count", "volume_gb", "max_minutes"):
+            if getattr(self, name) < 1:
+                raise ScriptError(f"--{name.replace('_', '-')} has to be 1 or more")
         if self.spot and self.keep_alive_minutes:
             raise ScriptError("instances are not kept alive on spot; leave out --spot or "
                               "--keep-alive-minutes")
@@ -69,7 +72,7 @@ class Job:
     @property
     def image_tag(self) -> str:
         """Instances of the families g and p have GPUs."""
-        return "gpu" if self.instance.removeprefix("ml.")[0] in "gp" else "cpu"
+        return "gpu" if self.instance.startswith(("ml.g", "ml.p")) else "cpu"
 
 
 def session(account: Account) -> Any:

@@ -94,6 +94,9 @@ def test_the_delimiter_is_found_out(call: Call, text: str, width: int) -> None:
         ("@SUM(A1)", "'@SUM(A1)"),
         ("\t=1", "'\t=1"),
         ("\r=1", '"\'\r=1"'),
+        ("\n=1", '"\'\n=1"'),
+        ("\uff1d1+1", "'\uff1d1+1"),
+        ("\uff20SUM(A1)", "'\uff20SUM(A1)"),
         ('=HYPERLINK("x","y")', '"\'=HYPERLINK(""x"",""y"")"'),
         ("'=1", "'=1"),
         (" =1", " =1"),
@@ -112,7 +115,7 @@ TEXTS = st.lists(st.lists(st.text(st.characters(exclude_categories=["Cs"], exclu
 
 
 def safe(text: str) -> str:
-    return f"'{text}" if text[:1] in set("=+-@\t\r") else text
+    return f"'{text}" if text[:1] in set("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20") else text
 
 
 @given(rows=TEXTS)
