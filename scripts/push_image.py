@@ -99,7 +99,7 @@ def _ensure_repository(account: Account, kms_key: str | None) -> str:
             imageTagMutability="IMMUTABLE_WITH_EXCLUSION",
             imageTagMutabilityExclusionFilters=[{"filterType": "WILDCARD", "filter": kind}
                                                 for kind in TARGETS])
-        print(f"made the repository {name}", flush=True)
+        account.did(f"made the repository {name}")
     if not found(lambda: ecr.get_lifecycle_policy(repositoryName=name)):
         ecr.put_lifecycle_policy(repositoryName=name, lifecyclePolicyText=json.dumps(POLICY))
     return f"{account.registry}/{name}"
@@ -152,7 +152,7 @@ def _move_tag(account: Account, tag: str, digest: str) -> None:
         acceptedMediaTypes=MANIFESTS)["images"][0]
     ecr.put_image(repositoryName=repository, imageTag=tag, imageDigest=digest,
                   imageManifest=image["imageManifest"])
-    print(f"{tag} is {digest} now", flush=True)
+    account.did(f"{tag} is {digest} now")
 
 
 def _act(options: argparse.Namespace) -> None:

@@ -42,10 +42,10 @@ def upload(account: Account, place: Path, prefix: str, kms_key: str | None = Non
     with tqdm(total=total, desc="upload", unit="B", unit_scale=True, disable=None) as bar:
         for file, name in files:
             if _put(account, file, f"{prefix}{name}", kms_key, bar):
-                print(f"uploaded {prefix}{name}", flush=True)
+                account.did(f"uploaded {prefix}{name}")
             else:
                 skipped += 1
-    print(f"{len(files) - skipped} uploaded, {skipped} there already")
+    account.did(f"{len(files) - skipped} uploaded, {skipped} there already")
     return account.s3_uri(prefix)
 
 

@@ -65,6 +65,11 @@ class Account:
             words += ["--bucket", self._bucket]
         return " ".join(words)
 
+    def did(self, line: str) -> None:
+        """Say what was done, at once. A dry run has done nothing, and says what it would send."""
+        if self.dry_run is None:
+            print(line, flush=True)
+
     def client(self, service: str) -> Any:
         """The service's client, in our Region, patient with throttling."""
         if service not in self._clients:

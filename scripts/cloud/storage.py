@@ -42,7 +42,7 @@ def ensure_bucket(account: Account) -> None:
     except ClientError:
         s3.delete_bucket(**owner)  # half made, the next run would take it for somebody's own
         raise
-    print(f"made the bucket {name}", flush=True)
+    account.did(f"made the bucket {name}")
 
 
 def _tls_only(account: Account) -> dict[str, object]:

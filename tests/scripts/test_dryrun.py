@@ -7,6 +7,7 @@ from pathlib import Path
 
 from cloud.account import Account
 from cloud.dryrun import ACCOUNT
+from cloud.storage import ensure_bucket
 
 import boto3
 import pytest
@@ -73,3 +74,10 @@ def test_a_file_that_is_uploaded_in_parts_is_not_sent(no_account: None) -> None:
         Config=boto3.s3.transfer.TransferConfig(multipart_threshold=1, use_threads=True))
     assert dry.dry_run is not None
     assert dry.dry_run.requests[0][:2] == ("s3", "CreateMultipartUpload")
+
+
+def test_what_was_not_done_is_not_said(
+        no_account: None, capsys: pytest.CaptureFixture[str]) -> None:
+    ensure_bucket(Account(PROJECT, dry_run=True))
+    shown = capsys.readouterr().out
+    assert "would send s3 CreateBucket" in shown and "made the bucket" not in shown

@@ -80,7 +80,7 @@ def upload(account: Account, bucket: str, page: Mapping[str, bytes]) -> None:
     for name in sorted({*there} - {*page}):
         s3.delete_object(Bucket=bucket, Key=name)
         print(f"removed {name} from the page", flush=True)
-    print(f"the page's {len(page)} files are in {bucket}", flush=True)
+    account.did(f"the page's {len(page)} files are in {bucket}")
 
 
 def export(page: Mapping[str, bytes], folder: Path) -> None:

@@ -51,7 +51,7 @@ def upload(account: Account) -> str:
     content = b"" if account.dry_run else build()
     with tqdm(total=len(content), desc="upload", unit="B", unit_scale=True, disable=None) as bar:
         s3.upload_fileobj(io.BytesIO(content), account.bucket, key, Callback=bar.update)
-    print(f"uploaded {key}", flush=True)
+    account.did(f"uploaded {key}")
     return account.s3_uri(key)
 
 
