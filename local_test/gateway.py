@@ -13,7 +13,6 @@ import argparse
 import json
 import os
 import sys
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from http import HTTPStatus
@@ -24,6 +23,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import runtime_standin
+from answering import answering
 from http_events import SHAPES, Answer, MalformedReplyError, Request, make_event, read_reply
 from lambda_standin import EventTooLargeError, Function, FunctionError
 
@@ -212,14 +212,8 @@ def chain(container: str, host: str = "127.0.0.1", port: int = 0, *, shape: str 
 @contextmanager
 def running(container: str) -> Iterator[str]:
     """The same, answering in a thread of its own until the end of the block; gives its address."""
-    with chain(container) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}"
-        finally:
-            server.shutdown()
-            thread.join()
+    with chain(container) as server, answering(server):
+        yield f"http://127.0.0.1:{server.server_port}"
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +13,8 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.serving import WSGIRequestHandler, make_server
 from werkzeug.utils import send_file
 from werkzeug.wrappers import Response
+
+from answering import answering
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse
@@ -77,11 +78,5 @@ def serving(file: Path, *, tls: bool = False) -> Iterator[FileServer]:
     server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=_Silent,
                          ssl_context="adhoc" if tls else None)
     app.url = f"http{'s' * tls}://127.0.0.1:{server.server_port}/{file.name}"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    try:
+    with answering(server):
         yield app
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()

@@ -11,13 +11,14 @@ import hashlib
 import json
 import re
 import secrets
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import MappingProxyType
 from typing import NamedTuple
 from urllib.parse import parse_qs, urlsplit
+
+from answering import answering
 
 _PATH = re.compile(r"/v2/(?P<repository>[^?]+)/(?P<what>blobs|manifests)/(?P<name>.*)")
 
@@ -54,14 +55,8 @@ def running(user: str, password: str) -> Iterator[Registry]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), type("Bound", (_Handler,),
                                                         {"registry": registry}))
     registry.host = f"127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    try:
+    with answering(server):
         yield registry
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
 
 def digest_of(content: bytes) -> str:

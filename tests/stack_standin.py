@@ -7,7 +7,6 @@ moto cannot make as part of a stack is left out or made beside it. All other req
 
 from __future__ import annotations
 
-import threading
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -20,6 +19,7 @@ from xml.sax.saxutils import escape
 import boto3
 
 from accounts import ACCOUNT, REGION
+from answering import answering
 from query_api import QueryHandler, RefusedError, members, xml
 from stack_templates import capabilities, declared, is_transformed, plain
 
@@ -258,11 +258,5 @@ class _Handler(QueryHandler):
 @contextmanager
 def running(moto: str) -> Iterator[Stacks]:
     """A stand-in that answers in a thread of its own until the end of the block."""
-    with Stacks(moto) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-        thread.start()
-        try:
-            yield server
-        finally:
-            server.shutdown()
-            thread.join()
+    with answering(Stacks(moto)) as server:
+        yield server

@@ -27,6 +27,7 @@ from playwright.sync_api import (
 
 import gateway
 import runtime_standin
+from answering import answering
 from executables import serving
 from http_events import SHAPES
 from runtime_standin import Fault, Runtime
@@ -48,14 +49,8 @@ PATIENCE_MS = 10_000
 
 @contextmanager
 def _running(server: ThreadingHTTPServer) -> Iterator[str]:
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
+    with answering(server):
         yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
 
 @contextmanager

@@ -8,13 +8,14 @@ from contextlib import ExitStack
 from functools import partial
 from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 from cloud.page import files as website
 
 import pytest
 from playwright.sync_api import Browser, expect
+
+from answering import answering
 
 
 class _Api(BaseHTTPRequestHandler):
@@ -58,11 +59,8 @@ def serve() -> Iterator[Callable[[Any], str]]:
     """Runs a server with this handler until the end of the test; gives its address."""
     with ExitStack() as running:
         def start(handler: Any) -> str:
-            server = running.enter_context(ThreadingHTTPServer(("127.0.0.1", 0), handler))
-            thread = Thread(target=server.serve_forever, args=(0.01,))
-            thread.start()
-            running.callback(thread.join)
-            running.callback(server.shutdown)
+            server = running.enter_context(
+                answering(ThreadingHTTPServer(("127.0.0.1", 0), handler)))
             return f"http://127.0.0.1:{server.server_port}"
         yield start
 

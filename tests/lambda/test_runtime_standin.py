@@ -6,13 +6,13 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from threading import Thread
 from typing import Any
 
 import boto3
 import pytest
 
 import runtime_standin
+from answering import answering
 from runtime_standin import LARGEST_BODY, Runtime
 
 
@@ -34,16 +34,10 @@ class _Echo(BaseHTTPRequestHandler):
 
 @pytest.fixture(scope="module")
 def standing() -> Iterator[Runtime]:
-    with HTTPServer(("127.0.0.1", 0), _Echo) as container:
-        thread = Thread(target=container.serve_forever, args=(0.05,))
-        thread.start()
-        try:
-            url = f"http://127.0.0.1:{container.server_port}"
-            with runtime_standin.running({"echo": url}) as runtime:
-                yield runtime
-        finally:
-            container.shutdown()
-            thread.join()
+    with answering(HTTPServer(("127.0.0.1", 0), _Echo)) as container:
+        url = f"http://127.0.0.1:{container.server_port}"
+        with runtime_standin.running({"echo": url}) as runtime:
+            yield runtime
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from threading import Thread
 
 from cloud.account import Account
 from cloud.errors import ScriptError
@@ -18,6 +17,7 @@ import pytest
 import gateway
 import runtime_standin
 from accounts import BUCKET, PROJECT
+from answering import answering
 from runtime_standin import Fault
 
 API = "https://a1b2.execute-api.eu-central-1.amazonaws.com/predict"
@@ -38,16 +38,11 @@ def _site(*faults: Fault) -> Iterator[str]:
     with (
         runtime_standin.running({}) as runtime,
         gateway.make_function(runtime.url) as function,
-        gateway.Gateway(("127.0.0.1", 0), gateway.WEBSITE, function, "http") as server,
+        answering(gateway.Gateway(("127.0.0.1", 0), gateway.WEBSITE, function,
+                                  "http")) as server,
     ):
         runtime.script.extend(faults)
-        thread = Thread(target=server.serve_forever, args=(0.02,))
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}/"
-        finally:
-            server.shutdown()
-            thread.join()
+        yield f"http://127.0.0.1:{server.server_port}/"
 
 
 def test_the_address_is_the_only_difference() -> None:

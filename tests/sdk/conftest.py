@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Iterator
 from socketserver import StreamRequestHandler, ThreadingTCPServer
 
 import pytest
+
+from answering import answering
 
 SETTINGS = """SchemaVersion: '1.0'
 SageMaker:
@@ -36,14 +37,8 @@ class _Refusal(StreamRequestHandler):
 
 @pytest.fixture(scope="session")
 def exit_() -> Iterator[Exit]:
-    with Exit() as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
-        thread.start()
-        try:
-            yield server
-        finally:
-            server.shutdown()
-            thread.join()
+    with answering(Exit()) as server:
+        yield server
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import pytest
 
 import gateway
+from answering import answering
 from http_events import SHAPES
 from lambda_standin import EventTooLargeError, FunctionError
 
@@ -71,14 +72,8 @@ def function() -> Function:
 @contextmanager
 def running(website: Path, function: Function, shape: str = "http") -> Iterator[int]:
     """The port of a gateway that answers until the end of the block."""
-    with gateway.Gateway(("127.0.0.1", 0), website, function, shape) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        try:
-            yield server.server_port
-        finally:
-            server.shutdown()
-            thread.join()
+    with answering(gateway.Gateway(("127.0.0.1", 0), website, function, shape)) as server:
+        yield server.server_port
 
 
 @pytest.fixture
