@@ -91,10 +91,3 @@ def test_no_script_imports_another(name: str) -> None:
 def test_nothing_that_runs_elsewhere_knows_the_scripts(folder: str) -> None:
     for path in (SCRIPTS.parent / folder).rglob("*.py"):
         assert not _roots(path) & {"cloud", *JOURNEY}, path
-
-
-@pytest.mark.parametrize("path", sorted((SCRIPTS.parent / "lambda").glob("*.py")),
-                         ids=lambda path: str(path.stem))
-def test_the_function_needs_boto3_and_nothing_else(path: Path) -> None:
-    own = {other.stem for other in path.parent.glob("*.py")}
-    assert _roots(path) <= own | {"boto3", "botocore", ""} | set(sys.stdlib_module_names)
