@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from browser.reading import (
@@ -177,7 +178,6 @@ def test_still_where_motion_is_unwanted(page: Page) -> None:
 def test_axe_finds_nothing(
     page: Page, reply: Reply, gate: threading.Event, complaints: list[str], scheme: str, state: str
 ) -> None:
-    axe = pytest.importorskip("axe_playwright_python.sync_playwright")
     page.emulate_media(
         color_scheme="dark" if scheme == "dark" else "light", reduced_motion="reduce")
     reply(judge)
@@ -201,6 +201,6 @@ def test_axe_finds_nothing(
         wait_for(page, "stopped")
     if state == "unread":
         choose(page, "Not read")
-    results = axe.Axe().run(page)
+    results = Axe().run(page)
     assert results.violations_count == 0, results.generate_report()
     complaints.clear()
