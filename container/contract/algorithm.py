@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from contract.hyperparameters import Hyperparameter, Value
 from contract.jobconfig import Channel
@@ -77,6 +77,18 @@ class Predictor(Protocol):
 
     def counts(self, predictions: Sequence[Any]) -> dict[str, int]:
         """How the answers fall into classes, for several records in one request."""
+
+
+@runtime_checkable
+class SharingPredictor(Predictor, Protocol):
+    """A predictor that answers many instances in one call sooner than one after the other.
+
+    Requests that come at the same time then share calls of `predict`. Of a call that raises, each
+    request is predicted again in a call of its own.
+    """
+
+    def weight(self, instance: Any) -> int:
+        """How many ordinary instances' work this one is, at least 1; called for each of them."""
 
 
 @dataclass(frozen=True)

@@ -14,12 +14,16 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from contract.algorithm import Predictor, SharingPredictor
+from contract.serving import app
+from contract.serving.gate import SHARED, Gate
+from executables import PATIENCE, until
+
 MakeClient = Callable[..., FlaskClient]
 StandIn = Callable[..., Any]
 Printed = Callable[[], list[dict[str, Any]]]
 
 SECRET = "Xyzzyplugh"
-PATIENCE = 10.0
 
 
 def invoke(client: FlaskClient, body: bytes = b"A fine film") -> TestResponse:
@@ -133,6 +137,70 @@ def test_a_fault_in_the_model_is_traced_in_the_log_without_the_text(
     assert (failure["level"], request["status"]) == ("ERROR", status)
     assert "in work" in failure["trace"]
     assert SECRET not in json.dumps(failure)
+
+
+@pytest.fixture
+def crowd(make_client: MakeClient, stand_in: StandIn, monkeypatch: pytest.MonkeyPatch,
+          ) -> Callable[[Callable[[int], None]], list[TestResponse]]:
+    """Three requests that waited for a model together; it does `work(records of the call)`."""
+    gates: list[Gate] = []
+
+    def make_gate(*arguments: Any) -> Gate:
+        gates.append(Gate(*arguments))
+        return gates[-1]
+
+    def come(work: Callable[[int], None]) -> list[TestResponse]:
+        held, go = threading.Event(), threading.Event()
+
+        def hold_the_first(check: Callable[[], None]) -> None:
+            if len(model.asked) == 1:
+                held.set()
+                assert go.wait(PATIENCE)
+            work(model.asked[-1])
+
+        model = stand_in(hold_the_first)
+        model.weight = lambda instance: 1
+        application = make_client({}, model).application
+        with ThreadPoolExecutor(4) as pool:
+            try:
+                pool.submit(invoke, application.test_client())
+                assert held.wait(PATIENCE)
+                waiting = [pool.submit(invoke, application.test_client(), SECRET.encode())
+                           for _ in range(3)]
+                until(lambda: len(gates[0]._waiting) == 3, "the requests do not wait")
+            finally:
+                go.set()
+        return [one.result() for one in waiting]
+
+    monkeypatch.setattr(app, "Gate", make_gate)
+    return come
+
+
+def test_those_that_wait_together_are_answered_in_one_call(
+        crowd: Callable[..., list[TestResponse]], printed: Printed) -> None:
+    assert [answer.status_code for answer in crowd(lambda records: None)] == [200] * 3
+    assert [(entry["reviews"], entry["shared"]) for entry in printed()] == [(1, 1), *[(1, 3)] * 3]
+
+
+def test_a_fault_in_a_shared_call_is_hidden_from_the_callers_and_logged_without_the_text(
+        crowd: Callable[..., list[TestResponse]], printed: Printed) -> None:
+    def work(records: int) -> None:
+        if records > 1:
+            raise ValueError(f"cannot read {SECRET}")
+
+    assert [answer.status_code for answer in crowd(work)] == [200] * 3
+    [warning] = [entry for entry in printed() if entry["level"] == "WARNING"]
+    assert "ValueError" in warning["message"]
+    assert SECRET not in json.dumps(printed())
+
+
+def test_the_real_model_shares_calls_for_reviews_and_keeps_explanations_apart(
+        predictor: Predictor) -> None:
+    assert isinstance(predictor, SharingPredictor)
+    plain, explained = (predictor.weight(predictor.read({"text": "Fine", "explain": wish}, {}))
+                        for wish in (False, True))
+    assert plain == 1
+    assert explained > SHARED
 
 
 def test_after_a_fault_the_next_request_is_answered(make_client: MakeClient,

@@ -20,6 +20,8 @@ STALLED = 60
 HALF_A_BODY = b"POST /invocations HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\nabc"
 HALF_A_HEAD = b"POST /invocations HTTP/1.1\r\nHos"
 NOTHING = b""
+LAST = b"GET /ping HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+"""After its answer the client is to close, and does not."""
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +37,7 @@ def send(server: Server, request: bytes) -> socket.socket:
     return connection
 
 
-@pytest.mark.parametrize("sent", [HALF_A_BODY, HALF_A_HEAD, NOTHING])
+@pytest.mark.parametrize("sent", [HALF_A_BODY, HALF_A_HEAD, NOTHING, LAST])
 def test_stalled_clients_do_not_keep_a_ping_from_its_answer(server: Server, sent: bytes) -> None:
     with ExitStack() as stalled:
         for _ in range(STALLED):

@@ -1,35 +1,13 @@
-from __future__ import annotations
+"""Requests at the gate one at a time: limits, deadlines, statuses."""
 
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from __future__ import annotations
 
 import pytest
 
 from contract.errors import RequestError
 from contract.serving.gate import Deadline, Gate
-
-PATIENCE = 10.0
-
-
-@contextmanager
-def inside(gate: Gate) -> Iterator[threading.Event]:
-    """Another thread that holds a slot until the event is set."""
-    entered, leave = threading.Event(), threading.Event()
-
-    def hold() -> None:
-        with gate.enter(Deadline(PATIENCE)):
-            entered.set()
-            leave.wait(PATIENCE)
-
-    thread = threading.Thread(target=hold)
-    thread.start()
-    try:
-        assert entered.wait(PATIENCE)
-        yield leave
-    finally:
-        leave.set()
-        thread.join()
+from crowd import Crowd, Lonely, Number, answers, turn
+from executables import PATIENCE
 
 
 def test_before_the_deadline_nothing_happens() -> None:
@@ -44,71 +22,46 @@ def test_after_the_deadline_a_check_answers_504() -> None:
     assert raised.value.status == 504
 
 
-def test_a_free_slot_is_entered_again_and_again() -> None:
-    gate = Gate(slots=1, queue=0)
-    for _ in range(3):
-        with gate.enter(Deadline(PATIENCE)):
-            pass
+def test_a_lone_request_is_answered_at_once_and_again() -> None:
+    predictor = Lonely()
+    gate = Gate(predictor, queue=0)
+    assert [answers(gate, value) for value in (1, 2, 3)] == [[1], [2], [3]]
+    assert predictor.calls == [[1], [2], [3]]
 
 
 def test_beyond_the_queue_a_request_is_sent_away_at_once() -> None:
-    gate = Gate(slots=1, queue=0)
-    with inside(gate), pytest.raises(RequestError, match="too many") as raised:
-        gate.enter(Deadline(PATIENCE)).__enter__()
+    with Crowd(queue=1) as crowd:
+        crowd.ask(1)
+        with pytest.raises(RequestError, match="too many") as raised:
+            crowd.gate.predict(turn(2))
     assert (raised.value.status, raised.value.retry_after) == (503, 1)
 
 
 def test_a_wait_beyond_the_deadline_is_given_up() -> None:
-    gate = Gate(slots=1, queue=1)
-    with inside(gate), pytest.raises(RequestError, match="in time") as raised:
-        gate.enter(Deadline(0.01)).__enter__()
+    with Crowd() as crowd, pytest.raises(RequestError, match="in time") as raised:
+        crowd.gate.predict(turn(1, seconds=0.01))
     assert (raised.value.status, raised.value.retry_after) == (503, 1)
+    assert crowd.predictor.calls == [[0]]
 
 
-def test_who_waits_enters_when_a_slot_becomes_free() -> None:
-    gate = Gate(slots=1, queue=1)
-    with inside(gate) as leave:
-        threading.Timer(0.05, leave.set).start()
-        with gate.enter(Deadline(PATIENCE)):
-            assert leave.is_set()
+def test_places_come_back_after_refusals() -> None:
+    with Crowd(queue=1) as crowd:
+        for _ in range(3):
+            with pytest.raises(RequestError, match="in time"):
+                crowd.gate.predict(turn(1, seconds=0))
+        answer = crowd.ask(2)
+    assert answer.result() == [2]
 
 
-def test_as_many_as_there_are_slots_are_inside_at_once() -> None:
-    gate = Gate(slots=2, queue=0)
-    with inside(gate), inside(gate), pytest.raises(RequestError):
-        gate.enter(Deadline(PATIENCE)).__enter__()
+def test_after_a_fault_the_next_request_is_answered() -> None:
+    gate = Gate(Lonely(), queue=0)
+    with pytest.raises(ZeroDivisionError):
+        gate.predict(turn(Number(1, fault=ZeroDivisionError())))
+    assert answers(gate, 2) == [2]
 
 
-def test_places_come_back_after_errors_and_refusals() -> None:
-    gate = Gate(slots=1, queue=1)
-    for _ in range(3):
-        with pytest.raises(ZeroDivisionError), gate.enter(Deadline(PATIENCE)):
-            raise ZeroDivisionError
-        with inside(gate), pytest.raises(RequestError, match="in time"):
-            gate.enter(Deadline(0)).__enter__()
-    with gate.enter(Deadline(PATIENCE)):
-        pass
-
-
-def test_never_more_inside_than_slots_under_a_crowd() -> None:
-    gate = Gate(slots=2, queue=100)
-    now = most = 0
-    lock = threading.Lock()
-
-    def visit() -> None:
-        nonlocal now, most
-        for _ in range(50):
-            with gate.enter(Deadline(PATIENCE)):
-                with lock:
-                    now += 1
-                    most = max(most, now)
-                with lock:
-                    now -= 1
-
-    threads = [threading.Thread(target=visit) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(PATIENCE)
-    assert now == 0
-    assert 1 <= most <= 2
+def test_a_predictor_that_knows_no_weights_is_asked_for_one_request_at_a_time() -> None:
+    with Crowd(Lonely()) as crowd:
+        asked = [crowd.ask(1, 2), crowd.ask(3)]
+    assert [answer.result() for answer in asked] == [[1, 2], [3]]
+    assert crowd.predictor.calls == [[0], [1, 2], [3]]

@@ -23,14 +23,12 @@ from werkzeug.exceptions import ClientDisconnected, HTTPException, MethodNotAllo
 from contract.algorithm import Predictor
 from contract.errors import RequestError, UserError, expected
 from contract.serving import codec, media
-from contract.serving.gate import Deadline, Gate
+from contract.serving.gate import Deadline, Gate, Turn
 from contract.serving.settings import LARGEST_BODY_MB, MEGABYTE, Settings
 
 log = logging.getLogger("access")
 
 INFERENCE_ID = "X-Amzn-SageMaker-Inference-Id"
-SLOTS = 1
-"""Predictions at a time in one process; the number of processes follows the processors."""
 
 _MESSAGE_LIMIT = 500
 
@@ -45,6 +43,9 @@ class Facts:
     reviews: int = 0
     bytes_in: int = 0
     model_ms: float = 0.0
+    """Of the call that answered it, which other requests may have shared."""
+    shared: int = 0
+    """Reviews in that call."""
 
 
 def create_app(predictor: Predictor, settings: Settings) -> Flask:
@@ -55,7 +56,7 @@ def create_app(predictor: Predictor, settings: Settings) -> Flask:
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body + 1
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
     app.url_map.merge_slashes = False  # or `//ping` would be redirected
-    gate = Gate(SLOTS, settings.queue)
+    gate = Gate(predictor, settings.queue)
 
     @app.get("/ping")
     def ping() -> Response:
@@ -98,12 +99,11 @@ def _invoke(predictor: Predictor, settings: Settings, gate: Gate, facts: Facts) 
     facts.reviews = len(asked.records)
     instances = [_read(predictor, asked, place) for place in range(len(asked.records))]
     good = [instance for instance in instances if not isinstance(instance, UserError)]
-    with gate.enter(deadline):
-        begun = time.monotonic()
-        try:
-            predictions = predictor.predict(good, deadline.check) if good else []
-        finally:
-            facts.model_ms = (time.monotonic() - begun) * 1000
+    turn = Turn(good, deadline)
+    try:
+        predictions = gate.predict(turn) if good else []
+    finally:
+        facts.model_ms, facts.shared = turn.seconds * 1000, turn.shared
     in_order = iter(predictions)
     answers = [instance if isinstance(instance, UserError) else next(in_order)
                for instance in instances]
@@ -229,5 +229,5 @@ def _log_request(response: Response, facts: Facts, seconds: float) -> None:
         "request_id": request.headers.get(INFERENCE_ID, "")[:64] or secrets.token_hex(8),
         "method": request.method, "path": request.path[:100], "status": response.status_code,
         "ms": round(seconds * 1000, 2), "model_ms": round(facts.model_ms, 2),
-        "reviews": facts.reviews, "bytes_in": facts.bytes_in,
+        "reviews": facts.reviews, "shared": facts.shared, "bytes_in": facts.bytes_in,
         "bytes_out": response.content_length or 0}})

@@ -1,13 +1,34 @@
-"""Who may predict now, who waits, and who is sent away. Sources: requirements S8, S9, N4."""
+"""Who predicts now, who shares the call, who waits, and who is sent away.
+
+Sources: requirements S8, S9, N4. The predictor is called by one thread at a time. Who finds it
+free leads: it calls at once, for its own request and for those that wait, and leaves as soon as
+that call is over; then the one that waits longest leads. So a lone request waits for nobody, a
+crowd shares its calls, and there is neither a timer nor a thread for it.
+"""
 
 from __future__ import annotations
 
+import logging
+import math
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections import deque
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from itertools import islice
+from typing import Any
 
+from contract.algorithm import Prediction, Predictor, SharingPredictor
 from contract.errors import RequestError
+
+SHARED = 32
+"""The weight that a shared call may have. A request that weighs more is predicted alone."""
+
+_ALONE = SHARED + 1
+
+log = logging.getLogger(__name__)
 
 
 class Deadline:
@@ -24,39 +45,155 @@ class Deadline:
     def check(self) -> None:
         """Raises RequestError: 504, the moment has passed."""
         if self.left <= 0:
-            raise RequestError(504, f"no answer within {self._seconds:g} seconds; send fewer "
-                                    "records at once, or use batch transform")
+            raise self.missed()
+
+    def missed(self) -> RequestError:
+        return RequestError(504, f"no answer within {self._seconds:g} seconds; send fewer records "
+                                 "at once, or use batch transform")
+
+
+class _Place(Enum):
+    """Where a turn is. It changes only under the gate's lock."""
+
+    WAITING = auto()
+    LEADING = auto()
+    IN_CALL = auto()  # of another thread
+    LEFT = auto()     # its time was up during that call
+
+
+@dataclass(eq=False)
+class Turn:
+    """One request on its way through the gate, and what came of it."""
+
+    instances: Sequence[Any]
+    deadline: Deadline
+    predictions: Sequence[Prediction] = ()
+    seconds: float = 0.0
+    """How long the last call took that was made for it, the others in that call included."""
+    shared: int = 0
+    """Instances in that call."""
+    weight: int = _ALONE
+    place: _Place = _Place.WAITING
+    wake: threading.Lock = field(default_factory=threading.Lock)
+    """Held while nothing has come of the waiting."""
 
 
 class Gate:
-    """At most `slots` predictions at a time in this process, and at most `queue` waiting."""
+    """One call at a time, and at most `queue` requests that wait for one."""
 
-    def __init__(self, slots: int, queue: int) -> None:
-        self._slots = threading.Semaphore(slots)
-        self._places = slots + queue
-        self._inside = 0
+    def __init__(self, predictor: Predictor, queue: int) -> None:
+        self._predictor = predictor
+        self._weigh = predictor.weight if isinstance(predictor, SharingPredictor) else None
+        self._queue = queue
+        self._busy = False
+        self._waiting: deque[Turn] = deque()
         self._lock = threading.Lock()
 
-    @contextmanager
-    def enter(self, deadline: Deadline) -> Iterator[None]:
-        """Hold a slot.
+    def predict(self, turn: Turn) -> Sequence[Prediction]:
+        """The answers to the turn's instances, in order.
 
         Raises:
-            RequestError: 503, the queue is full or the wait would last beyond the deadline.
+            RequestError: 503, the queue is full or the wait would last beyond the deadline; 504,
+                the predicting would.
+            Exception: what the predictor raises for these instances alone.
         """
+        if self._weigh:
+            turn.weight = sum(map(self._weigh, turn.instances))
         with self._lock:
-            if self._inside >= self._places:
+            if not self._busy:
+                self._busy, turn.place = True, _Place.LEADING
+            elif len(self._waiting) < self._queue:
+                turn.wake.acquire()
+                self._waiting.append(turn)
+            else:
                 raise RequestError(503, "too many requests are waiting; try again in a moment",
                                    retry_after=1)
-            self._inside += 1
+        if turn.place is not _Place.LEADING:
+            self._wait(turn)
+        if turn.place is _Place.LEADING:
+            self._lead(turn)
+        return turn.predictions
+
+    def _wait(self, turn: Turn) -> None:
+        """Until it is predicted or to lead; raises RequestError when its time is up before."""
+        if turn.wake.acquire(timeout=max(0.0, turn.deadline.left)):
+            return
+        with self._lock:
+            if turn.wake.acquire(blocking=False):  # at the last moment
+                return
+            if turn.place is _Place.IN_CALL:
+                turn.place = _Place.LEFT
+                raise turn.deadline.missed()
+            with suppress(ValueError):  # who looked for the next may have passed over it
+                self._waiting.remove(turn)
+        raise RequestError(503, "no prediction slot became free in time; try again", retry_after=1)
+
+    def _lead(self, turn: Turn) -> None:
+        """Predict this turn, with those that can share its call, and let the next one lead."""
         try:
-            if not self._slots.acquire(timeout=max(0.0, deadline.left)):
-                raise RequestError(503, "no prediction slot became free in time; try again",
-                                   retry_after=1)
+            company = self._company(turn)
             try:
-                yield
-            finally:
-                self._slots.release()
+                self._call([turn, *company])
+            except BaseException as error:
+                if not company:
+                    raise
+                log.warning("a call shared by %d requests failed, so each is predicted alone: %s",
+                            1 + len(company), type(error).__name__)
+                self._part(company)
+                self._call([turn])
         finally:
             with self._lock:
-                self._inside -= 1
+                if heir := self._next():
+                    heir.place = _Place.LEADING
+                    heir.wake.release()
+                else:
+                    self._busy = False
+
+    def _company(self, leader: Turn) -> list[Turn]:
+        """Those that wait longest, as many as fit into one call with the leader."""
+        company, room = [], SHARED - leader.weight
+        with self._lock:
+            while turn := self._next(room):
+                turn.place = _Place.IN_CALL
+                room -= turn.weight
+                company.append(turn)
+        return company
+
+    def _next(self, room: float = math.inf) -> Turn | None:
+        """Take out who waits longest and has time left, or None: it weighs too much for `room`.
+
+        Nobody overtakes, so a heavy request waits for no more calls than a light one.
+        """
+        while self._waiting and self._waiting[0].weight <= room:
+            turn = self._waiting.popleft()
+            if turn.deadline.left > 0:  # or its own thread is about to send it away
+                return turn
+        return None
+
+    def _part(self, company: Sequence[Turn]) -> None:
+        """Put back what was in a call that failed: each is to lead a call of its own."""
+        with self._lock:
+            for turn in reversed(company):
+                if turn.place is _Place.IN_CALL and turn.deadline.left > 0:
+                    turn.place, turn.weight = _Place.WAITING, _ALONE
+                    self._waiting.appendleft(turn)
+
+    def _call(self, turns: Sequence[Turn]) -> None:
+        """Predict all of them in one call, the first in its own thread; wake the others."""
+        instances = [instance for turn in turns for instance in turn.instances]
+        # Whose time is up earlier leaves by itself, and spoils the call for nobody.
+        latest = max((turn.deadline for turn in turns), key=lambda deadline: deadline.left)
+        begun = time.monotonic()
+        try:
+            predictions = self._predictor.predict(instances, latest.check)
+        finally:
+            seconds = time.monotonic() - begun
+            for turn in turns:
+                turn.seconds, turn.shared = seconds, len(instances)
+        if len(predictions) != len(instances):
+            raise ValueError("the predictor's answers are not as many as its instances")
+        remaining = iter(predictions)
+        for turn in turns:
+            turn.predictions = list(islice(remaining, len(turn.instances)))
+        for turn in turns[1:]:
+            turn.wake.release()

@@ -37,7 +37,7 @@ class Settings:
     max_body: int
     """Bytes of a request's body, decompressed."""
     queue: int
-    """Requests that may wait in each worker while its prediction slot is busy."""
+    """Requests that may wait in each worker while it predicts others."""
     startup_timeout: int
     """Seconds until the first worker must be ready."""
     default_accept: str | None
@@ -55,7 +55,7 @@ class Settings:
 
     @property
     def connection_threads(self) -> int:
-        """One predicts, `queue` wait, and the rest read slow requests and answer `/ping`.
+        """Some share a prediction, `queue` wait, the rest read slow requests and answer `/ping`.
 
         They are made when needed, and a thread that only waits costs next to nothing.
         """

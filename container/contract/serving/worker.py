@@ -13,6 +13,7 @@ import time
 from typing import Any
 
 from gunicorn.http import errors
+from gunicorn.util import close_graceful
 from gunicorn.workers import gthread
 
 from contract.serving.codec import error_object
@@ -37,6 +38,10 @@ _REFUSALS: dict[type[Exception], tuple[int, str]] = {
 }
 
 
+def _closed_already(graceful: bool = False) -> None:
+    pass
+
+
 class Worker(gthread.ThreadWorker):  # type: ignore[misc]
     """Gives up stalled connections, and refuses in JSON without a word of the request."""
 
@@ -48,7 +53,13 @@ class Worker(gthread.ThreadWorker):  # type: ignore[misc]
         # In the kernel, because gunicorn sets the socket itself to blocking.
         for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
             conn.sock.setsockopt(socket.SOL_SOCKET, option, struct.pack("ll", STALL_SECONDS, 0))
-        return super().handle(conn)
+        keep = super().handle(conn)
+        if not (keep and self.alive):
+            # gunicorn gives the client two seconds to close first. In its main loop, where it would
+            # do so, nobody else is accepted or heard meanwhile.
+            close_graceful(conn.sock)
+            conn.close = _closed_already
+        return keep
 
     def set_accept_enabled(self, enabled: bool) -> None:
         super().set_accept_enabled(enabled)
