@@ -1,4 +1,4 @@
-"""The real server for a benchmark: a process or a container on one core, and what it uses."""
+"""A server for a benchmark: a process or a container on one core, and what it uses."""
 
 from __future__ import annotations
 
@@ -7,18 +7,37 @@ import json
 import os
 import socket
 import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-ROOT = Path(__file__).resolve().parent.parent
 START_SECONDS = 120
 _TICKS = os.sysconf("SC_CLK_TCK")
+
+
+class Place(NamedTuple):
+    """Where a server is to run."""
+
+    port: int
+    core: int
+    """The only one that its processes may use."""
+    tree: Path
+    """An empty folder of its own."""
+
+
+@dataclass(frozen=True)
+class Launch:
+    """How to start a server."""
+
+    command: list[str]
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """Beside what is set already."""
+    container: str = ""
+    """The name of the container that the command runs, if it runs one."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +48,8 @@ class Server:
     pid: int
     """Of its first process; the others are its children."""
     log: Path
+    start: float
+    """Seconds from the command to the first healthy ping."""
 
     def cpu_seconds(self) -> float:
         """Used so far by all of its processes."""
@@ -60,35 +81,28 @@ def processes(pid: int) -> list[int]:
 
 
 @contextmanager
-def serving(model: Path, image: str | None, core: int,
-            settings: dict[str, str]) -> Iterator[Server]:
-    """The server with one worker on `core`, ready to answer; stopped at the end.
+def serving(launch: Callable[[Place], Launch], core: int) -> Iterator[Server]:
+    """The server on `core`, ready to answer; stopped at the end.
 
     Raises:
         RuntimeError: it ended, or was not ready in time.
     """
-    port = _free_port()
-    environment = {"SAGEMAKER_BIND_TO_PORT": str(port), "SAGEMAKER_MODEL_SERVER_WORKERS": "1",
-                   **settings}
     with tempfile.TemporaryDirectory(prefix="benchmark-serving-") as scratch:
-        tree, log = Path(scratch), Path(scratch, "log")
-        name = f"benchmark-{port}"
-        if image:
-            variables = [f"--env={key}={value}" for key, value in environment.items()]
-            command = ["docker", "run", "--rm", "--name", name, f"--cpuset-cpus={core}",
-                       f"--publish=127.0.0.1:{port}:{port}", *variables,
-                       f"--volume={model}:/opt/ml/model:ro", image, "serve"]
-        else:
-            (tree / "model").symlink_to(model)
-            command = [sys.executable, str(ROOT / "container" / "serve"), "--root", scratch]
-        process = _start(command, core, {**os.environ, **environment}, log)
+        port, log = _free_port(), Path(scratch, "log")
+        (tree := Path(scratch, "tree")).mkdir()
+        how = launch(Place(port, core, tree))
+        begun = time.perf_counter()
+        process = _start(how.command, core, {**os.environ, **how.environment}, log)
         try:
             _wait_until_ready(process, port, log)
-            yield Server(port, _container_pid(name) if image else process.pid, log)
+            start = time.perf_counter() - begun
+            pid = _container_pid(how.container) if how.container else process.pid
+            yield Server(port, pid, log, start)
         finally:
             _stop(process)
-            if image:  # whatever became of the client
-                subprocess.run(["docker", "rm", "--force", name], capture_output=True, check=False)
+            if how.container:  # whatever became of the client
+                subprocess.run(["docker", "rm", "--force", how.container], capture_output=True,
+                               check=False)
 
 
 def _start(command: list[str], core: int, environment: dict[str, str],
@@ -113,7 +127,7 @@ def _wait_until_ready(process: subprocess.Popen[bytes], port: int, log: Path) ->
             if connection.getresponse().status == 200:
                 return
         except (OSError, http.client.HTTPException):
-            time.sleep(0.1)
+            time.sleep(0.02)
         finally:
             connection.close()
     raise RuntimeError(f"the server is not ready; its log:\n{log.read_text(errors='replace')}")

@@ -1,206 +1,241 @@
-"""Answering: the real `serve`, one worker on one core, asked over HTTP from another core.
+"""Answering over HTTP: ours, the published code behind Flask, and fastText behind our HTTP side.
 
-Single reviews go as text/plain over connections that stay open; batches as JSON Lines. What the
-model itself takes is read from the server's log, so that the rest is the price of HTTP.
+Each server has one worker on one core, and the callers sit on another. The servers take turns:
+each round starts one after the other anew, warms it, sends it single reviews as text/plain over
+connections that stay open, and stops it. Each test review is sent to a server once.
 """
 
 from __future__ import annotations
 
 import argparse
-import http.client
 import itertools
 import json
 import sys
-import threading
-import time
+import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-sys.path.append(str(Path(__file__).resolve().parents[1]))
+sys.path.extend(str(Path(__file__).resolve().parents[1] / place) for place in (".", "container"))
 
-from benchmarks import measure
-from benchmarks.reviews import add_archive_option, read_reviews
+from benchmarks import measure, ways
+from benchmarks.load import Phase, pings, send
+from benchmarks.nltk_data import add_nltk_option, unpacked
+from benchmarks.reviews import Review, add_archive_option, read_reviews
 from benchmarks.servers import Server, serving
+from benchmarks.ways import Way
 
 BATCH = 512
-WARM_UP = 200
-"""Requests before the clock starts."""
-QUEUE = 64
-"""The server's own default, 16, would turn some of 32 callers away; here they wait."""
-
-HOW_TO_GET_A_MODEL = """\
-no model in {}; one is made like this, with the archive's pos and neg below
-/tmp/ml/input/data/train:  .venv/bin/python container/train --root /tmp/ml --hidden-dim 200
-and then served with --model /tmp/ml/model"""
+BASELINES = ("literal", "cached", "fasttext")
 
 
 @dataclass
-class Phase:
-    """Requests of one kind, sent one after the other on each connection."""
+class Visit:
+    """One start of one server, and all that was sent to it until it stopped."""
 
-    latencies: list[float] = field(default_factory=list)
-    """Seconds, as the caller sees them."""
-    model: list[float] = field(default_factory=list)
-    """Seconds in the model, from the server's log."""
-    refused: int = 0
-    wall: float = 0.0
-    cpu: float = 0.0
-    """Seconds of the server's processes."""
-    reviews: int = 0
+    start: float
+    """Seconds from the command to the first healthy ping."""
+    start_cpu: float
+    idle: int
+    """Resident bytes before the first review."""
+    singles: dict[int, Phase] = field(default_factory=dict)
+    """By the number of connections."""
+    pings: list[float] = field(default_factory=list)
+    batches: Phase | None = None
+    loaded: int = 0
+    """Resident bytes after the last single review."""
+    answers: dict[int, int] = field(default_factory=dict)
+    """Labels by the place of the review among the test reviews."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure and print."""
     options = _options(arguments)
-    model = options.model.absolute()
-    if not any((model / name).is_file() for name in ("model.json", "model_info.pth")):
-        print(HOW_TO_GET_A_MODEL.format(model), file=sys.stderr)
-        return 2
     about = measure.machine()
-    core = measure.cores()[-1]
-    measure.pin(measure.cores()[0])
-    texts = [review.content for review in read_reviews(options.archive, "test")]
-    with serving(model, options.image, core,
-                 {"SAGEMAKER_MODEL_JOB_QUEUE_SIZE": str(QUEUE)}) as server:
-        idle = server.memory()
-        fresh = iter(texts)
-        _singles(server, fresh, WARM_UP, 1)
-        pings = _pings(server, options.requests)
-        singles: dict[int, list[Phase]] = {count: [] for count in options.connections}
-        batches = []
+    cores = measure.cores()
+    with tempfile.TemporaryDirectory(prefix="benchmark-serving-") as scratch:
+        measure.pin(cores[-1])  # what is trained here, and the servers; the callers move away
+        compared = _ways(options, Path(scratch))
+        measure.pin(cores[0])
+        reviews = read_reviews(options.archive, "test")
+        warm_up, fresh = reviews[:options.warm_up], reviews[options.warm_up:]
+        most = options.rounds * (len(options.connections) * max(way.requests for way in compared)
+                                 + options.batches * BATCH)
+        if most > len(fresh):
+            raise SystemExit(f"{most} reviews are needed and {len(fresh)} are left beside those to "
+                             "warm up with; take fewer rounds, requests or batches")
+        visits: dict[str, list[Visit]] = {way.name: [] for way in compared}
+        places = {way.name: iter(range(len(fresh))) for way in compared}
         for _ in range(options.rounds):
-            for count, phases in singles.items():
-                phases.append(_singles(server, fresh, options.requests, count))
-            batches.append(_batches(server, fresh, options.batches))
-        busy = server.memory()
-    print(f"{about}; {options.image or 'container/serve'}\n")
-    _print_latency(singles[options.connections[0]], pings)
-    _print_throughput(singles, batches)
-    print(f"\nresident memory of all processes: {idle >> 20} MiB before the first review, "
-          f"{busy >> 20} MiB after {sum(phase.reviews for phase in batches)} reviews in batches")
+            for way in compared:
+                with serving(way.launch, cores[-1]) as server:
+                    visits[way.name].append(
+                        _visit(server, way, warm_up, fresh, places[way.name], options))
+    labels = [review.label for review in fresh]
+    print(f"{about}; {options.image or 'processes'}\n")
+    print(throughput(visits))
+    print(f"\n{starts(visits, labels)}")
+    if len(compared) > len(options.names):
+        print(f"\n{ratios(visits, options.names)}\n\n{agreement(visits)}")
     return 0
 
 
-def _singles(server: Server, fresh: Iterator[bytes], requests: int, connections: int) -> Phase:
-    """So many reviews one by one, shared out over so many connections."""
-    bodies = list(itertools.islice(fresh, requests))
-    return _send(server, bodies, "text/plain", connections, 1)
-
-
-def _batches(server: Server, fresh: Iterator[bytes], count: int) -> Phase:
-    bodies = ["\n".join(json.dumps({"text": text.decode()})
-                        for text in itertools.islice(fresh, BATCH)).encode()
-              for _ in range(count)]
-    return _send(server, bodies, "application/jsonlines", 1, BATCH)
-
-
-def _send(server: Server, bodies: Sequence[bytes], kind: str, connections: int,
-          reviews_each: int) -> Phase:
-    phase = Phase()
-    before, cpu = len(server.requests()), server.cpu_seconds()
-    waiting = iter(bodies)  # `next` of a list's iterator is one step, safe between threads
-
-    def caller() -> None:
-        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
-        for body in waiting:
-            begun = time.perf_counter()
-            connection.request("POST", "/invocations", body, {"Content-Type": kind})
-            answer = connection.getresponse()
-            answer.read()
-            if answer.status == 200:
-                phase.latencies.append(time.perf_counter() - begun)
-            else:
-                phase.refused += 1
-        connection.close()
-
-    callers = [threading.Thread(target=caller) for _ in range(connections)]
-    started = time.perf_counter()
-    for thread in callers:
-        thread.start()
-    for thread in callers:
-        thread.join()
-    phase.wall = time.perf_counter() - started
-    phase.cpu = server.cpu_seconds() - cpu
-    phase.reviews = len(phase.latencies) * reviews_each
-    phase.model = _model_seconds(server, before, len(phase.latencies))
-    return phase
-
-
-def _model_seconds(server: Server, skip: int, count: int) -> list[float]:
-    """Of the last `count` good answers. A container's log takes a moment to arrive.
-
-    Raises:
-        RuntimeError: no request was answered, or the log has more or fewer of them.
-    """
-    deadline = time.monotonic() + 10
-    found: list[float] = []
-    while len(found) < count and time.monotonic() < deadline:
-        found = [entry["model_ms"] / 1000 for entry in server.requests(skip)
-                 if entry["status"] == 200]
-        time.sleep(0.01)
-    if not count or len(found) != count:
-        raise RuntimeError(f"{count} good answers, but {len(found)} in the log")
+def _ways(options: argparse.Namespace, scratch: Path) -> list[Way]:
+    """Ours first, then the others."""
+    options.names = [ways.name_of(model) for model in options.model]
+    if len(set(options.names)) < len(options.names):
+        options.names = [f"{name} in {model}" for name, model
+                         in zip(options.names, options.model, strict=True)]
+    found = [ways.ours(model.absolute(), name, options.image, options.requests,
+                       options.warm_up)
+             for model, name in zip(options.model, options.names, strict=True)]
+    plain = next((model.absolute() for model in options.model
+                  if ways.name_of(model) == "lstm+classic"), None)
+    for name, count, warm_up in (("literal", options.literal_requests, 5),
+                                 ("cached", options.cached_requests, options.warm_up)):
+        if name not in options.without:
+            if plain is None:
+                raise SystemExit("the published code needs a --model of lstm and classic; or "
+                                 "leave it out: --without literal cached")
+            (folder := scratch / name).mkdir()
+            found.append(ways.flask(plain, unpacked(options.nltk_data, folder), count, warm_up,
+                                    cached=name == "cached"))
+    if "fasttext" not in options.without:
+        (folder := scratch / "fasttext").mkdir()
+        found.append(ways.fasttext(ways.train_fasttext(options.archive, folder), options.requests,
+                                   options.warm_up))
     return found
 
 
-def _pings(server: Server, count: int) -> list[float]:
-    """Latencies of the cheapest request there is: what HTTP costs without a model."""
-    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
-    latencies = []
-    for _ in range(count):
-        begun = time.perf_counter()
-        connection.request("GET", "/ping")
-        connection.getresponse().read()
-        latencies.append(time.perf_counter() - begun)
-    connection.close()
-    return latencies
+def _visit(server: Server, way: Way, warm_up: Sequence[Review], fresh: Sequence[Review],
+           places: Iterator[int], options: argparse.Namespace) -> Visit:
+    """All that is asked of a server between its start and its end."""
+    visit = Visit(server.start, server.cpu_seconds(), server.memory())
+    send(server, [review.content for review in warm_up[:way.warm_up]], "text/plain", 1,
+         logged=False)
+    visit.pings = pings(server, way.requests)
+    for connections in options.connections:
+        taken = list(itertools.islice(places, way.requests))
+        phase = send(server, [fresh[place].content for place in taken], "text/plain", connections,
+                     logged=way.contract)
+        visit.singles[connections] = phase
+        visit.answers |= {taken[number]: int(answer) for number, answer in phase.answers.items()}
+    visit.loaded = server.memory()
+    if way.contract and options.batches:
+        bodies = [_batch([fresh[place] for place in itertools.islice(places, BATCH)])
+                  for _ in range(options.batches)]
+        visit.batches = send(server, bodies, "application/jsonlines", 1, reviews_each=BATCH,
+                             logged=True)
+    return visit
 
 
-def _print_latency(phases: Sequence[Phase], pings: Sequence[float]) -> None:
-    latencies = [value for phase in phases for value in phase.latencies]
-    model = [value for phase in phases for value in phase.model]
-    share = measure.quantile(model, 0.5) / measure.quantile(latencies, 0.5)
-    print(measure.markdown_table(
-        (f"one caller, {len(latencies)} reviews", "median ms", "p90 ms", "p99 ms"),
-        [("POST /invocations, text/plain", *_quantiles(latencies)),
-         ("of it in the model (server's log)", *_quantiles(model)),
-         ("floor: GET /ping", *_quantiles(pings))]))
-    print(f"\nshare of model time in the median latency: {share:.0%}\n")
+def _batch(reviews: Sequence[Review]) -> bytes:
+    return "\n".join(json.dumps({"text": review.content.decode()}) for review in reviews).encode()
 
 
-def _print_throughput(singles: dict[int, list[Phase]], batches: Sequence[Phase]) -> None:
-    kinds = [(f"single reviews, {count} connection{'s' if count > 1 else ''}", phases)
-             for count, phases in singles.items()]
-    print(measure.markdown_table(
-        ("requests", "reviews/s", "server CPU s per 1,000 reviews", "median ms", "p90 ms",
-         "p99 ms", "refused"),
-        [(name, measure.spread(phase.reviews / phase.wall for phase in phases),
-          measure.spread(1000 * phase.cpu / phase.reviews for phase in phases),
-          *_quantiles([value for phase in phases for value in phase.latencies]),
-          sum(phase.refused for phase in phases))
-         for name, phases in [*kinds, (f"batches of {BATCH}, JSON Lines", batches)]]))
+def throughput(visits: dict[str, list[Visit]]) -> str:
+    """The table of speed: each server at each number of connections, and in batches."""
+    rows = []
+    for name, own in visits.items():
+        kinds = [(str(count), [visit.singles[count] for visit in own]) for count in own[0].singles]
+        kinds.append((f"1, batches of {BATCH}", [visit.batches for visit in own if visit.batches]))
+        for connections, phases in kinds:
+            if phases:
+                model = [value for phase in phases for value in phase.model]
+                rows.append((
+                    name, connections, measure.spread(phase.per_second for phase in phases),
+                    measure.spread(1000 * phase.cpu_per_review for phase in phases),
+                    *_quantiles([value for phase in phases for value in phase.latencies]),
+                    _milliseconds(model, 0.5) if model else "",
+                    sum(phase.refused for phase in phases)))
+    return measure.markdown_table(
+        ("server", "connections", "reviews/s", "CPU s per 1,000 reviews", "median ms", "p90 ms",
+         "p99 ms", "in the model ms", "refused"), rows)
+
+
+def starts(visits: dict[str, list[Visit]], labels: Sequence[int]) -> str:
+    """The table of what a server costs beside its speed, and how often it is right."""
+    rows = []
+    for name, own in visits.items():
+        answers = {place: label for visit in own for place, label in visit.answers.items()}
+        right = sum(label == labels[place] for place, label in answers.items())
+        rows.append((name, f"{right / len(answers):.3f} of {len(answers):,}",
+                     measure.spread(visit.start for visit in own),
+                     measure.spread(visit.start_cpu for visit in own),
+                     _mebibytes(visit.idle for visit in own),
+                     _mebibytes(visit.loaded for visit in own),
+                     _milliseconds([value for visit in own for value in visit.pings], 0.5)))
+    return measure.markdown_table(
+        ("server", "accuracy", "start to first ping s", "CPU s of it", "idle MiB",
+         "after single reviews MiB", "GET /ping median ms"), rows)
+
+
+def ratios(visits: dict[str, list[Visit]], ours: Sequence[str]) -> str:
+    """The table of CPU seconds per review, as times those of each of ours in the same round."""
+    rows = []
+    for name in (name for name in visits if name not in ours):
+        for count in visits[name][0].singles:
+            rows.append((name, count, *(
+                measure.spread(other.singles[count].cpu_per_review
+                               / own.singles[count].cpu_per_review
+                               for other, own in zip(visits[name], visits[mine], strict=True))
+                for mine in ours)))
+    return measure.markdown_table(
+        ("CPU per review of", "connections", *(f"times {name}" for name in ours)), rows)
+
+
+def agreement(visits: dict[str, list[Visit]]) -> str:
+    """On how many reviews each server says what the first one says."""
+    first, *others = [(name, {place: label for visit in own for place, label
+                              in visit.answers.items()}) for name, own in visits.items()]
+    lines = []
+    for name, answers in others:
+        common = answers.keys() & first[1].keys()
+        differ = sum(answers[place] != first[1][place] for place in common)
+        lines.append(f"- {name} and {first[0]}: {len(common)} reviews answered by both, "
+                     f"{differ} differently")
+    return "\n".join(lines)
 
 
 def _quantiles(seconds: Sequence[float]) -> list[str]:
-    return [measure.number(1000 * measure.quantile(seconds, share)) for share in (0.5, 0.9, 0.99)]
+    return [_milliseconds(seconds, share) for share in (0.5, 0.9, 0.99)]
+
+
+def _milliseconds(seconds: Sequence[float], share: float) -> str:
+    return measure.number(1000 * measure.quantile(seconds, share))
+
+
+def _mebibytes(values: Iterator[int]) -> str:
+    return measure.number(measure.spread(value / 2**20 for value in values).median)
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="benchmarks/serving.py", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="benchmarks/serving.py", description=__doc__,
+        epilog="fastText is in no list of requirements: `.venv/bin/pip install fasttext` builds it "
+               "with gcc. It learns the archive's training reviews before the first round.")
     add_archive_option(parser)
-    parser.add_argument("--model", type=Path, required=True, metavar="DIR",
-                        help="the folder with model.json, as `train` writes it")
+    add_nltk_option(parser)
+    parser.add_argument("--model", type=Path, required=True, action="append", metavar="DIR",
+                        help="a folder with model.json, as `train` writes it; several may be "
+                             "given, and the published code gets the weights of the first that "
+                             "is lstm and classic")
     parser.add_argument("--image", metavar="TAG",
-                        help="serve with docker run instead of a process; as root only, who may "
-                             "read the figures of the container's processes")
+                        help="serve ours with docker run instead of a process; as root only, who "
+                             "may read the figures of the container's processes")
+    parser.add_argument("--without", nargs="+", choices=BASELINES, default=[],
+                        help="servers to leave out")
     parser.add_argument("--connections", type=int, nargs="+", default=[1, 8, 32], metavar="N",
                         help="how many callers at once, one after the other (default: 1 8 32)")
-    parser.add_argument("--requests", type=int, default=500,
-                        help="single reviews in each round (default: %(default)s)")
+    parser.add_argument("--rounds", type=int, default=3, help="default: %(default)s")
+    for name, count in (("requests", 1000), ("cached-requests", 300), ("literal-requests", 60)):
+        parser.add_argument(f"--{name}", type=int, default=count, metavar="N", help=(
+            "single reviews in each round and for each number of connections "
+            "(default: %(default)s)"))
     parser.add_argument("--batches", type=int, default=4,
                         help=f"batches of {BATCH} in each round (default: %(default)s)")
-    parser.add_argument("--rounds", type=int, default=3, help="default: %(default)s")
+    parser.add_argument("--warm-up", type=int, default=2000, metavar="N",
+                        help="reviews before the clock starts (default: %(default)s)")
     return parser.parse_args(arguments)
 
 

@@ -7,10 +7,8 @@ BeautifulSoup for every review; `classic` must give the same ids. All of it runs
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 import tempfile
-import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +21,7 @@ from nltk.corpus import stopwords
 
 import published
 from benchmarks import measure
+from benchmarks.nltk_data import add_nltk_option, unpacked
 from benchmarks.reviews import Review, add_archive_option, read_reviews
 from sentiment.text import Classic
 
@@ -43,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     reviews = read_reviews(options.archive, "train")
     known, fresh = reviews[:FITTED_ON], reviews[FITTED_ON:]
     with tempfile.TemporaryDirectory(prefix="benchmark-text-") as scratch:
-        _unpack_stop_words(options.nltk_data, Path(scratch))
+        nltk.data.path[:] = [str(unpacked(options.nltk_data, Path(scratch)))]
         warm = Classic.fit((review.content.decode() for review in known), VOCABULARY_SIZE)
         for review in known:
             warm.encode(review.content.decode())
@@ -108,20 +107,6 @@ def _only_split(text: str) -> list[int]:
     return []
 
 
-def _unpack_stop_words(data: Path, scratch: Path) -> None:
-    """Lay the list out as NLTK's downloader does: a zip archive would slow the recipe down."""
-    corpora = data / "corpora"
-    if not (corpora / "stopwords").is_dir():
-        (scratch / "corpora").mkdir(mode=0o700)
-        with zipfile.ZipFile(corpora / "stopwords.zip") as archive:
-            archive.extractall(scratch / "corpora")
-        # NLTK refuses files that other accounts may write.
-        for path in scratch.rglob("*"):
-            path.chmod(0o700 if path.is_dir() else 0o600)
-        data = scratch
-    nltk.data.path[:] = [str(data)]
-
-
 def _table(results: dict[str, list[measure.Round]]) -> str:
     base = measure.per_cpu_second(results[PUBLISHED]).median
     return measure.markdown_table(
@@ -139,10 +124,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
                f"warm: one object that has read {FITTED_ON} other reviews; those it is timed on "
                "are new to it in every round.")
     add_archive_option(parser)
-    given = os.environ.get("NLTK_DATA")
-    parser.add_argument("--nltk-data", type=Path, default=Path(given) if given else None,
-                        required=not given, metavar="DIR",
-                        help="has corpora/stopwords or corpora/stopwords.zip (also: NLTK_DATA)")
+    add_nltk_option(parser)
     parser.add_argument("--rounds", type=int, default=5, help="default: %(default)s")
     parser.add_argument("--reviews", type=int, default=2000,
                         help="for classic, in each round (default: %(default)s)")

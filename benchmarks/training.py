@@ -22,9 +22,9 @@ import published
 from benchmarks import measure
 from benchmarks.reviews import Review, add_archive_option, read_reviews
 from sentiment import training
-from sentiment.batches import MICRO_BATCH, by_length
 from sentiment.device import Device
 from sentiment.model import LSTMClassifier, LSTMSettings
+from sentiment.recurrence import cut
 from sentiment.text import Classic
 
 EMBEDDING, HIDDEN, VOCABULARY, BATCH = 32, 200, 5000, 512
@@ -155,8 +155,9 @@ def _padded_words(data: training.Data) -> float:
     total = 0
     for at in range(0, len(data), BATCH):
         lengths = data.lengths(np.arange(at, min(at + BATCH, len(data))))
-        total += sum(int(lengths[group].max()) * len(group)
-                     for group in by_length(lengths, MICRO_BATCH))
+        total += sum((segment.stop - segment.start) * segment.active
+                     for group in CPU.micro_batches(lengths, BATCH, LSTMClassifier.words_at_once)
+                     for segment in cut(lengths[group][::-1].tolist()))
     return total / len(data)
 
 

@@ -21,8 +21,10 @@ from torch import Tensor
 
 from contract.errors import UserError
 from contract.files import write_atomic
-from sentiment.model import ARCHITECTURES, LSTMClassifier, build, settings_of
-from sentiment.text import PIPELINES, TextPipeline
+from sentiment.model import ARCHITECTURES, build, settings_of
+from sentiment.network import Network
+from sentiment.pipelines import PIPELINES
+from sentiment.text import TextPipeline
 
 FORMAT = "sentiment-model"
 VERSION = 1
@@ -32,19 +34,19 @@ VOCABULARY = "vocabulary.json"
 WEIGHTS = "weights.safetensors"
 
 LARGEST_JSON = 64 * 1024 * 1024
-_LARGEST_SETTING = 1_000_000
+_LARGEST_SETTING = 10_000_000
 
 
 @dataclass(frozen=True)
 class Model:
     """Network and text pipeline, which are of no use without each other."""
 
-    network: LSTMClassifier
+    network: Network
     pipeline: TextPipeline
     description: Mapping[str, Any] = field(default_factory=dict)
 
 
-def save_model(directory: Path, network: LSTMClassifier, weights: Mapping[str, Tensor],
+def save_model(directory: Path, network: Network, weights: Mapping[str, Tensor],
                pipeline: TextPipeline, facts: Mapping[str, Any]) -> None:
     """Write the artifact; `facts` (data, training figures) go into the description as they are."""
     contents = {
@@ -127,7 +129,7 @@ def _pipeline(description: Mapping[str, Any], content: bytes) -> TextPipeline:
     return PIPELINES[name](vocabulary)
 
 
-def _network(description: Mapping[str, Any], content: bytes) -> LSTMClassifier:
+def _network(description: Mapping[str, Any], content: bytes) -> Network:
     stated = description.get("architecture")
     name = stated.get("name") if isinstance(stated, dict) else None
     if not isinstance(stated, dict) or not isinstance(name, str) or name not in ARCHITECTURES:
@@ -141,11 +143,12 @@ def _network(description: Mapping[str, Any], content: bytes) -> LSTMClassifier:
 
 
 def fill_network(name: str, settings: object, tensors: Mapping[str, Tensor],
-                 place: str) -> LSTMClassifier:
+                 place: str) -> Network:
     """Build a network and give it `tensors`; nothing is allocated before all shapes fit.
 
     Raises:
-        UserError: unknown or impossible settings; a missing, extra, misshapen or non-finite tensor.
+        UserError: unknown or impossible settings; a missing, extra, misshapen, non-finite or
+            senseless tensor.
     """
     if not isinstance(settings, dict) or not all(
             type(value) is int and 0 < value <= _LARGEST_SETTING for value in settings.values()):
@@ -161,9 +164,9 @@ def fill_network(name: str, settings: object, tensors: Mapping[str, Tensor],
         raise UserError(f"{place}: tensors missing or unknown: {', '.join(wrong[:4])}")
     for key, expected in wanted.items():
         tensor = tensors[key]
-        if tensor.shape != expected.shape or tensor.dtype != torch.float32:
+        if tensor.shape != expected.shape or tensor.dtype != expected.dtype:
             raise UserError(f"{place}: tensor {key} is {tuple(tensor.shape)} {tensor.dtype}, "
-                            f"expected {tuple(expected.shape)} torch.float32")
+                            f"expected {tuple(expected.shape)} {expected.dtype}")
         if (tensor.layout is not torch.strided or tensor.device.type != "cpu"
                 or not tensor.is_contiguous()):
             # One stored number can be declared to be a million: checking it would allocate them.
@@ -171,6 +174,10 @@ def fill_network(name: str, settings: object, tensors: Mapping[str, Tensor],
         if not bool(torch.isfinite(tensor).all()):
             raise UserError(f"{place}: tensor {key} holds values that are not finite")
     network.load_state_dict(dict(tensors), assign=True)
+    try:
+        network.check()
+    except ValueError as error:
+        raise UserError(f"{place}: {error}") from error
     return network.requires_grad_(False).eval()
 
 

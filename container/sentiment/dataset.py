@@ -22,7 +22,7 @@ import numpy.typing as npt
 from contract.errors import UserError
 from contract.jobconfig import Channel
 from sentiment import encoded, labels, tables
-from sentiment.sources import Source, find_sources
+from sentiment.sources import UNLABELLED_FOLDER, Source, find_sources
 
 log = logging.getLogger(__name__)
 
@@ -48,6 +48,8 @@ class Reviews:
     encoded: list[npt.NDArray[np.int32]] = field(default_factory=list)
     """Ids instead of texts; `vocabulary` says what they stand for."""
     vocabulary: Mapping[str, int] | None = None
+    unlabelled: list[str] = field(default_factory=list)
+    """Texts of reviews beside them whose label nobody knows; only where they are asked for."""
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -85,16 +87,23 @@ class BadRows:
         log.warning("bad row left out: %s: %s", place, problem)
 
 
-def read_reviews(channel: Channel, *, max_bad_rows: int = 0,
+def read_reviews(channel: Channel, *, max_bad_rows: int = 0, unlabelled: bool = False,
                  check: Callable[[], None] = lambda: None) -> Reviews:
     """Read a whole channel; `check` is called for every review and may raise to stop.
+
+    With `unlabelled`, the folder `unsup` beside `pos` and `neg` is read too.
 
     Raises:
         UserError: with file and line, what was found and what was expected.
     """
-    sources = find_sources(channel)
+    sources = find_sources(channel, unlabelled)
     bad = BadRows(max_bad_rows)
     reviews = Reviews()
+    if unlabelled:
+        sources, beside = _parted(sources)
+        for text in _texts(beside, bad):
+            check()
+            reviews.unlabelled.append(text)
     examples = _folder_examples(channel, sources, bad)
     if examples is None:
         sources, reviews.vocabulary = encoded.take_word_dict(sources)
@@ -108,6 +117,33 @@ def read_reviews(channel: Channel, *, max_bad_rows: int = 0,
             reviews.encoded.append(example.review)
     _check_whole(channel, reviews)
     return reviews
+
+
+def read_texts(channel: Channel, *, max_bad_rows: int = 0,
+               check: Callable[[], None] = lambda: None) -> list[str]:
+    """The texts of a channel of reviews without labels: `.txt` files, CSV or JSON Lines.
+
+    Labels that stand beside them are not looked at.
+
+    Raises:
+        UserError: as `read_reviews`.
+    """
+    bad = BadRows(max_bad_rows)
+    found = []
+    sources = find_sources(channel, unlabelled=True)
+    for source in sources:
+        kind = tables.kind_of(source, channel.content_type)
+        if source.path.suffix == ".txt":
+            texts = _texts([source], bad)
+        elif kind is not None and kind in tables.READERS:
+            texts = (text for _, text in tables.READERS[kind](source, bad.add, False))
+        else:
+            raise UserError(f"{source.name}: of no kind that is read here; expected texts without "
+                            "labels as .txt files, a .csv with a header, or a .jsonl")
+        for text in texts:
+            check()
+            found.append(text)
+    return found
 
 
 def _check_whole(channel: Channel, reviews: Reviews) -> None:
@@ -144,7 +180,22 @@ def _folder_examples(channel: Channel, sources: list[Source],
     return _folder_reviews(files, bad)
 
 
+def _parted(sources: list[Source]) -> tuple[list[Source], list[Source]]:
+    """All but the unlabelled reviews of the IMDB archive, and those."""
+    beside = [source for source in sources
+              if source.path.suffix == ".txt" and source.path.parent.name == UNLABELLED_FOLDER]
+    known = set(map(id, beside))
+    return [source for source in sources if id(source) not in known], beside
+
+
 def _folder_reviews(files: list[Source], bad: BadRows) -> Iterator[Example]:
+    for source in files:
+        for text in _texts([source], bad):
+            yield Example(_SIDES[source.path.parent.name], text)
+
+
+def _texts(files: list[Source], bad: BadRows) -> Iterator[str]:
+    """The content of each file."""
     for source in files:
         content = source.read()
         try:
@@ -153,7 +204,7 @@ def _folder_reviews(files: list[Source], bad: BadRows) -> Iterator[Example]:
             line = content.count(b"\n", 0, error.start) + 1
             bad.add(f"{source.name} line {line}", tables.not_utf8(error))
             continue
-        yield Example(_SIDES[source.path.parent.name], text)
+        yield text
 
 
 def _table_examples(channel: Channel, sources: list[Source],
@@ -169,7 +220,7 @@ def _table_examples(channel: Channel, sources: list[Source],
             for label, ids in encoded.read_rows(source, vocabulary, bad.add):
                 yield Example(label, ids)
         else:
-            for label, text in tables.READERS[kind](source, bad.add):
+            for label, text in tables.READERS[kind](source, bad.add, True):
                 yield Example(label, text)
     if ignored:
         log.warning("channel %s: %d files of unknown kind left out, the first is %s",

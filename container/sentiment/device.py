@@ -8,10 +8,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Self, TypeVar
 
+import numpy as np
+import numpy.typing as npt
 import torch
 
 from contract.errors import PlatformError
-from sentiment.batches import MICRO_BATCH
+from sentiment.batches import by_length
 
 log = logging.getLogger(__name__)
 
@@ -27,10 +29,17 @@ class Device:
     precision: torch.dtype
     pool: ThreadPoolExecutor | None = None
 
-    @property
-    def micro_batch(self) -> int:
-        """A GPU wants a batch at once: it is bound by the number of steps, not by padding."""
-        return MICRO_BATCH if self.device.type == "cpu" else 1 << 20
+    def micro_batches(self, lengths: npt.NDArray[np.int64], size: int, words: int,
+                      ) -> list[npt.NDArray[np.int64]]:
+        """Reviews to compute together, as positions in `lengths`: at most `size`, longest first.
+
+        On a CPU they have at most `words` words together, padding included.
+
+        A GPU wants many at once: it is bound by the number of steps, not by padding.
+        """
+        bound = words if self.device.type == "cpu" else None
+        # The longest first, so that no processor is left alone with one at the end.
+        return list(by_length(lengths, size, bound))[::-1]
 
     def autocast(self) -> torch.autocast:
         return torch.autocast(self.device.type, dtype=self.precision,

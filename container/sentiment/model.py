@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
+
+from sentiment.batches import MICRO_BATCH_WORDS
+from sentiment.network import Network
+from sentiment.ngrams import NgramClassifier, NgramSettings
+from sentiment.recurrence import last_outputs
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,7 +25,7 @@ class LSTMSettings:
     hidden_dim: int = 100
 
 
-class LSTMClassifier(nn.Module):
+class LSTMClassifier(Network):
     """Embedding, one LSTM layer, and a linear unit on the output at the last real word.
 
     The parameters have the names and shapes of the course project's model, so its `model.pth`
@@ -28,6 +33,7 @@ class LSTMClassifier(nn.Module):
     """
 
     name: ClassVar[str] = "lstm"
+    words_at_once: ClassVar[int] = MICRO_BATCH_WORDS
 
     def __init__(self, settings: LSTMSettings) -> None:
         super().__init__()
@@ -44,21 +50,36 @@ class LSTMClassifier(nn.Module):
             ids: word ids, padded at the end, shape (time, batch), int64.
             lengths: real words of each review, at least 1, shape (batch,), int64.
         """
-        outputs, _ = self.lstm(self.embedding(ids))  # (time, batch, hidden)
-        # What follows the last word is padding and has not been seen by the state taken here.
-        last = outputs[lengths - 1, torch.arange(len(lengths), device=ids.device)]
+        if ids.is_cuda:  # bound by the number of steps, not by padding
+            outputs, _ = self.lstm(self.embedding(ids))  # (time, batch, hidden)
+            # What follows the last word is padding and not seen by the output taken here.
+            last = outputs[lengths - 1, torch.arange(len(lengths), device=ids.device)]
+        else:
+            last = last_outputs(self.lstm, self.embedding, ids, lengths)
         logits: Tensor = self.dense(last).squeeze(1)
         return logits
 
 
-ARCHITECTURES: Mapping[str, type[LSTMClassifier]] = {LSTMClassifier.name: LSTMClassifier}
+@dataclass(frozen=True)
+class Architecture:
+    """A network and its settings."""
+
+    network: Callable[[Any], Network]
+    settings: Callable[..., Any]
 
 
-def build(name: str, settings: Mapping[str, Any]) -> LSTMClassifier:
+ARCHITECTURES: Mapping[str, Architecture] = {
+    LSTMClassifier.name: Architecture(LSTMClassifier, LSTMSettings),
+    NgramClassifier.name: Architecture(NgramClassifier, NgramSettings),
+}
+
+
+def build(name: str, settings: Mapping[str, Any]) -> Network:
     """A new network with random weights; raises KeyError or TypeError for unknown settings."""
-    return ARCHITECTURES[name](LSTMSettings(**settings))
+    architecture = ARCHITECTURES[name]
+    return architecture.network(architecture.settings(**settings))
 
 
-def settings_of(model: LSTMClassifier) -> dict[str, Any]:
+def settings_of(model: Network) -> dict[str, Any]:
     """What `build` takes to make the same network."""
     return asdict(model.settings)

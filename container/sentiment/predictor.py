@@ -107,6 +107,10 @@ class SentimentPredictor:
             raise UserError(f"{error}; a text with commas must stand in double quotes") from None
         return Instance(None, ids.tolist())
 
+    def weight(self, instance: Instance) -> int:
+        """An explanation needs the network's answer once more for every word."""
+        return 1 + MAX_WORDS if instance.explain else 1
+
     def predict(self, instances: Sequence[Instance],
                 check: Callable[[], None] = lambda: None) -> list[Answer]:
         """Answer in order; explained texts get the contribution of each word."""
@@ -131,11 +135,12 @@ class SentimentPredictor:
     def _log_odds(self, sequences: Sequence[Sequence[int]], check: Callable[[], None],
                   ) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
         scores = np.empty(len(sequences))
-        lengths = np.fromiter(map(len, sequences), np.int64, len(sequences))
+        read = [self._network.prepare(ids) for ids in sequences]
+        lengths = np.fromiter(map(len, read), np.int64, len(read))
         with torch.inference_mode():
             for group in by_length(lengths, MICRO_BATCH):
                 check()
-                batch = make_batch([sequences[row] for row in group])
+                batch = make_batch([read[row] for row in group])
                 scores[group] = self._network(batch.ids, batch.lengths).numpy()
         if not np.isfinite(scores).all():
             raise ArithmeticError("the model's weights give values that are not finite")

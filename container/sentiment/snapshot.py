@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from sentiment.training import State, optimizer_tensors, restore_optimizer
 
-_PLAIN = ("epoch", "rows", "loss_sum", "seconds", "scale", "best_epoch", "history")
+_PLAIN = ("epoch", "rows", "loss_sum", "seconds", "scale", "best_epoch", "history", "earlier")
 
 
 def pack(model: nn.Module, optimizer: torch.optim.Optimizer, state: State) -> bytes:
@@ -21,6 +21,7 @@ def pack(model: nn.Module, optimizer: torch.optim.Optimizer, state: State) -> by
     tensors |= {f"optimizer.{name}": value
                 for name, value in optimizer_tensors(optimizer).items()}
     tensors |= {f"best.{name}": value for name, value in state.best.items()}
+    tensors |= {f"before.{stage}": model for stage, model in enumerate(state.before)}
     tensors["random.cpu"] = torch.get_rng_state()
     if torch.cuda.is_available():
         tensors["random.cuda"] = torch.cuda.get_rng_state()
@@ -43,9 +44,27 @@ def restore(content: bytes, model: nn.Module, optimizer: torch.optim.Optimizer) 
         torch.set_rng_state(groups["random"]["cpu"])
         if torch.cuda.is_available() and "cuda" in groups["random"]:
             torch.cuda.set_rng_state(groups["random"]["cuda"])
-        return State(best=groups.get("best", {}), **{name: plain[name] for name in _PLAIN})
+        return State(best=groups.get("best", {}), before=_in_order(groups),
+                     **{name: plain[name] for name in _PLAIN})
     except (SafetensorError, KeyError, RuntimeError, TypeError) as error:
         raise ValueError(f"not a usable checkpoint: {error}") from error
+
+
+def before(content: bytes) -> list[Tensor]:
+    """What the stages before this one have learned, which its network is built from.
+
+    Raises:
+        ValueError: the bytes are not a snapshot.
+    """
+    try:
+        return _in_order(_groups(load(content)))
+    except SafetensorError as error:
+        raise ValueError(f"not a usable checkpoint: {error}") from error
+
+
+def _in_order(groups: dict[str, dict[str, Tensor]]) -> list[Tensor]:
+    models = groups.get("before", {})
+    return [models[name] for name in sorted(models, key=int)]
 
 
 def _groups(tensors: dict[str, Tensor]) -> dict[str, dict[str, Tensor]]:

@@ -20,6 +20,9 @@ from typing import BinaryIO, Self, cast
 from contract.errors import UserError
 from contract.jobconfig import Channel
 
+UNLABELLED_FOLDER = "unsup"
+"""Of the IMDB archive."""
+
 _ARCHIVES = (".tar", ".tar.gz", ".tgz")
 # Left by jobs that wrote the data, or by the platform itself.
 _NOT_DATA = ("_SUCCESS", "manifest", "-manifest", ".manifest")
@@ -55,10 +58,11 @@ class Source:
             return stream.read()
 
 
-def find_sources(channel: Channel) -> list[Source]:
+def find_sources(channel: Channel, unlabelled: bool = False) -> list[Source]:
     """All data files of a channel, sorted by path, with the members of tar archives in place.
 
-    Hidden, empty and manifest files are passed over.
+    Hidden, empty and manifest files are passed over, and the unlabelled two thirds of the IMDB
+    archive unless they are asked for.
 
     Raises:
         UserError: an archive is damaged or cut off.
@@ -67,7 +71,7 @@ def find_sources(channel: Channel) -> list[Source]:
     for file in _files(channel.directory):
         relative = PurePosixPath(file.relative_to(channel.directory).as_posix())
         if file.name.lower().endswith(_ARCHIVES):
-            sources += _members(file, f"{channel.name}/{relative}")
+            sources += _members(file, f"{channel.name}/{relative}", unlabelled)
         else:
             sources.append(_file_source(file, relative, channel.name))
     return sorted(sources, key=lambda source: source.path.parts)
@@ -98,7 +102,7 @@ def _file_source(file: Path, relative: PurePosixPath, channel: str) -> Source:
     return Source(f"{channel}/{relative}", relative, open_plain)
 
 
-def _members(archive: Path, name: str) -> list[Source]:
+def _members(archive: Path, name: str, unlabelled: bool) -> list[Source]:
     """The regular files in an archive, read in one pass and held in memory.
 
     Nothing is extracted, so a member's path can do no harm.
@@ -111,7 +115,7 @@ def _members(archive: Path, name: str) -> list[Source]:
                 path = PurePosixPath(member.name)
                 if not member.isfile() or member.size == 0 or not _is_data(path.name):
                     continue
-                if "unsup" in path.parts:  # two thirds of the IMDB archive, without labels
+                if UNLABELLED_FOLDER in path.parts and not unlabelled:
                     continue
                 stream = tar.extractfile(member)
                 content = stream.read() if stream else b""

@@ -23,6 +23,9 @@ _CONTENT_TYPES = {"text/csv": "csv", "application/csv": "csv",
                   "application/x-ndjson": "jsonl"}
 _SUFFIXES = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl"}
 
+UNLABELLED = -1
+"""In the place of a label that nobody asked for."""
+
 LONGEST_FIELD = 16 * 1024 * 1024
 """Characters of one CSV field; more is an unclosed quote and not a review."""
 
@@ -65,8 +68,8 @@ def text_lines(source: Source, bad: BadRow) -> Iterator[tuple[int, str]]:
                 bad(f"{source.name} line {number}", not_utf8(error))
 
 
-def read_csv(source: Source, bad: BadRow) -> Iterator[tuple[int, str]]:
-    """(label, text) of each row.
+def read_csv(source: Source, bad: BadRow, labelled: bool = True) -> Iterator[tuple[int, str]]:
+    """(label, text) of each row; the label is `UNLABELLED` if no label is asked for.
 
     Raises:
         UserError: the header has not the two columns, or what `bad` raises.
@@ -82,7 +85,7 @@ def read_csv(source: Source, bad: BadRow) -> Iterator[tuple[int, str]]:
 
     rows = csv.reader(lines(), strict=True)
     try:
-        columns = _columns(source, next(rows, []))
+        columns = _columns(source, next(rows, []), labelled)
         first = at + 1
         for row in rows:
             if row:
@@ -98,37 +101,39 @@ def read_csv(source: Source, bad: BadRow) -> Iterator[tuple[int, str]]:
                         "line ends must stand in double quotes, its own quotes doubled") from error
 
 
-def _columns(source: Source, header: list[str]) -> tuple[int, int, int]:
+def _columns(source: Source, header: list[str], labelled: bool) -> tuple[int | None, int, int]:
     """Places of label and text, and the number of columns."""
     names = [name.strip().lower() for name in header]
     label = next((names.index(name) for name in _LABEL_COLUMNS if name in names), None)
     text = next((names.index(name) for name in _TEXT_COLUMNS if name in names), None)
-    if label is None or text is None:
-        raise UserError(f"{source.name} line 1: expected a header with the columns {_HEADERS}, "
+    if (labelled and label is None) or text is None:
+        wanted = f"the columns {_HEADERS}" if labelled else "a column text or review"
+        raise UserError(f"{source.name} line 1: expected a header with {wanted}, "
                         f"found {len(header)} columns of other names")
-    return label, text, len(names)
+    return label if labelled else None, text, len(names)
 
 
-def _example(row: list[str], columns: tuple[int, int, int]) -> tuple[int, str]:
+def _example(row: list[str], columns: tuple[int | None, int, int]) -> tuple[int, str]:
     label, text, count = columns
     if len(row) != count:
         raise ValueError(f"found {len(row)} columns, expected {count} as in the header; "
                          "put texts with commas in double quotes")
-    return labels.read_label(row[label]), row[text]
+    return UNLABELLED if label is None else labels.read_label(row[label]), row[text]
 
 
-def read_json_lines(source: Source, bad: BadRow) -> Iterator[tuple[int, str]]:
-    """(label, text) of each line; blank lines are passed over. Raises what `bad` raises."""
+def read_json_lines(source: Source, bad: BadRow,
+                    labelled: bool = True) -> Iterator[tuple[int, str]]:
+    """As `read_csv`, of each line; blank lines are passed over. Raises what `bad` raises."""
     for number, line in text_lines(source, bad):
         if not line.strip():
             continue
         try:
-            yield _from_json(line)
+            yield _from_json(line, labelled)
         except ValueError as error:
             bad(f"{source.name} line {number}", error)
 
 
-def _from_json(line: str) -> tuple[int, str]:
+def _from_json(line: str, labelled: bool) -> tuple[int, str]:
     try:
         value: Any = json.loads(line)
     except json.JSONDecodeError as error:
@@ -139,11 +144,11 @@ def _from_json(line: str) -> tuple[int, str]:
         raise ValueError(f"found a JSON {type(value).__name__}, expected an object")
     label = next((value[name] for name in _LABEL_COLUMNS if name in value), None)
     text = next((value[name] for name in _TEXT_COLUMNS if name in value), None)
-    if label is None or not isinstance(text, str):
-        raise ValueError('expected {"label": ..., "text": "..."}, found the keys '
-                         + ", ".join(sorted(value))[:60])
-    return labels.read_label(label), text
+    if (labelled and label is None) or not isinstance(text, str):
+        wanted = '{"label": ..., "text": "..."}' if labelled else '{"text": "..."}'
+        raise ValueError(f"expected {wanted}, found the keys " + ", ".join(sorted(value))[:60])
+    return labels.read_label(label) if labelled else UNLABELLED, text
 
 
-READERS: Mapping[str, Callable[[Source, BadRow], Iterator[tuple[int, str]]]] = {
+READERS: Mapping[str, Callable[[Source, BadRow, bool], Iterator[tuple[int, str]]]] = {
     "csv": read_csv, "jsonl": read_json_lines}

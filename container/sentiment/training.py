@@ -18,9 +18,9 @@ from torch import Tensor, nn
 
 from contract.errors import UserError
 from contract.progress import Progress
-from sentiment.batches import MICRO_BATCH, by_length, make_batch
+from sentiment.batches import make_batch
 from sentiment.device import Device
-from sentiment.model import LSTMClassifier
+from sentiment.network import Network
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +36,10 @@ class Settings:
     """Epochs without a better validation accuracy before training ends; 0 for no such end."""
     seed: int
     checkpoint_seconds: float
+    weight_decay: float = 0.0
+    """Of each weight, added to its gradient: an L2 penalty."""
+    decay: bool = False
+    """Whether the learning rate goes down to 0, in a straight line, over the epochs."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +48,7 @@ class Data:
 
     sequences: Sequence[npt.NDArray[np.int32]]
     labels: npt.NDArray[np.float32]
-    """1 for positive, shape (reviews,)."""
+    """1 for positive, or the probability of that, shape (reviews,)."""
 
     def __len__(self) -> int:
         return len(self.sequences)
@@ -71,9 +75,13 @@ class State:
     """Weights of the best epoch so far, on the CPU; empty before the first is complete."""
     history: list[dict[str, float]] = field(default_factory=list)
     """The metrics of each complete epoch."""
+    earlier: list[dict[str, float]] = field(default_factory=list)
+    """The same of the stages before, where there are several (`sentiment.rounds`)."""
+    before: list[Tensor] = field(default_factory=list)
+    """What those stages have learned, on the CPU, in the form that the architecture chooses."""
 
 
-def train(model: LSTMClassifier, optimizer: torch.optim.Optimizer, state: State, data: Data,
+def train(model: Network, optimizer: torch.optim.Optimizer, state: State, data: Data,
           validation: Data, settings: Settings, device: Device, *,
           should_stop: Callable[[], bool], checkpoint: Callable[[], None],
           report: Callable[[dict[str, float]], None]) -> None:
@@ -96,6 +104,10 @@ def train(model: LSTMClassifier, optimizer: torch.optim.Optimizer, state: State,
                       "reviews", done=state.epoch * len(data) + state.rows) as progress:
             while state.rows < len(data):
                 rows = order[state.rows:state.rows + settings.batch_size]
+                if settings.decay:
+                    done = (state.epoch + state.rows / len(data)) / settings.epochs
+                    for group in optimizer.param_groups:
+                        group["lr"] = settings.learning_rate * (1 - done)
                 loss = _learn(model, optimizer, scaler, data, rows, settings, device)
                 state.loss_sum += loss * len(rows)
                 state.scale = scaler.get_scale() if scaler.is_enabled() else state.scale
@@ -115,7 +127,7 @@ def train(model: LSTMClassifier, optimizer: torch.optim.Optimizer, state: State,
         checkpoint()
 
 
-def _learn(model: LSTMClassifier, optimizer: torch.optim.Optimizer, scaler: torch.amp.GradScaler,
+def _learn(model: Network, optimizer: torch.optim.Optimizer, scaler: torch.amp.GradScaler,
            data: Data, rows: npt.NDArray[np.int64], settings: Settings, device: Device) -> float:
     """One step of the optimiser on `rows`; returns their mean loss."""
     parameters = list(model.parameters())
@@ -133,8 +145,7 @@ def _learn(model: LSTMClassifier, optimizer: torch.optim.Optimizer, scaler: torc
 
     optimizer.zero_grad(set_to_none=True)
     total = torch.zeros((), device=device.device)
-    # The longest first, so that no processor is left alone with one at the end.
-    groups = reversed(list(by_length(data.lengths(rows), device.micro_batch)))
+    groups = device.micro_batches(data.lengths(rows), len(rows), model.words_at_once)
     for loss, gradients in device.map(compute, groups):
         total += loss
         for parameter, gradient in zip(parameters, gradients, strict=True):
@@ -154,7 +165,7 @@ def _learn(model: LSTMClassifier, optimizer: torch.optim.Optimizer, scaler: torc
     return mean
 
 
-def _finish_epoch(model: LSTMClassifier, state: State, data: Data, validation: Data,
+def _finish_epoch(model: Network, state: State, data: Data, validation: Data,
                   device: Device, should_stop: Callable[[], bool],
                   report: Callable[[dict[str, float]], None]) -> bool:
     """Evaluate, report, and keep the weights if they are the best so far; False if stopped."""
@@ -173,7 +184,7 @@ def _finish_epoch(model: LSTMClassifier, state: State, data: Data, validation: D
     if len(validation):
         metrics["validation:best_accuracy"] = state.history[state.best_epoch - 1][
             "validation:accuracy"]
-    metrics["epoch"] = float(state.epoch)
+    metrics["epoch"] = float(len(state.earlier) + state.epoch)
     report(metrics)
     return True
 
@@ -189,7 +200,7 @@ def _out_of_patience(state: State, settings: Settings) -> bool:
     return bool(settings.patience and state.epoch - state.best_epoch >= settings.patience)
 
 
-def evaluate(model: LSTMClassifier, data: Data, device: Device,
+def evaluate(model: Network, data: Data, device: Device,
              should_stop: Callable[[], bool] = lambda: False) -> dict[str, float] | None:
     """`loss` (mean cross entropy in nats) and `accuracy` (0 to 1) on all of `data`.
 
@@ -207,10 +218,9 @@ def evaluate(model: LSTMClassifier, data: Data, device: Device,
         return len(group), float(loss), int(((logits > 0).float() == labels).sum())
 
     loss, correct = 0.0, 0
-    size = max(MICRO_BATCH, min(device.micro_batch, 512))
+    groups = device.micro_batches(data.lengths(np.arange(len(data))), 512, model.words_at_once)
     with Progress("evaluating", len(data), "reviews") as progress:
-        for count, losses, right in device.map(
-                compute, by_length(data.lengths(np.arange(len(data))), size)):
+        for count, losses, right in device.map(compute, groups):
             loss += losses
             correct += right
             progress.advance(count)
@@ -219,8 +229,27 @@ def evaluate(model: LSTMClassifier, data: Data, device: Device,
     return {"loss": loss / len(data), "accuracy": correct / len(data)}
 
 
-def adam(model: nn.Module, settings: Settings) -> torch.optim.Optimizer:
-    return torch.optim.Adam(model.parameters(), lr=settings.learning_rate)
+def log_odds(model: Network, sequences: Sequence[npt.NDArray[np.int32]],
+             device: Device) -> npt.NDArray[np.float64]:
+    """Of each review, shape (reviews,)."""
+    model.eval()
+    found = np.empty(len(sequences))
+    lengths = np.fromiter(map(len, sequences), np.int64, len(sequences))
+
+    def compute(group: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], Tensor]:
+        batch = make_batch([sequences[row] for row in group]).to(device.device)
+        with torch.inference_mode(), device.autocast():
+            return group, model(batch.ids, batch.lengths).float().cpu()
+
+    groups = device.micro_batches(lengths, 512, model.words_at_once)
+    for group, values in device.map(compute, groups):
+        found[group] = values.numpy()
+    return found
+
+
+def adam(model: Network, settings: Settings) -> torch.optim.Optimizer:
+    return torch.optim.Adam(model.parameters(), lr=settings.learning_rate,
+                            weight_decay=settings.weight_decay)
 
 
 def seed_everything(seed: int) -> None:

@@ -30,6 +30,18 @@ def test_groups_hold_every_review_once_and_ascend_in_length(count: int, size: in
     assert all(len(group) == size for group in groups[:-1])
 
 
+@pytest.mark.parametrize(("lengths", "groups"), [
+    ([10, 20, 30, 40], [[0, 1, 2], [3]]),
+    ([50, 10, 50, 10], [[1, 3], [0], [2]]),
+    ([400, 100, 1], [[2], [1], [0]]),  # no review is cut
+    ([0, 0, 0, 0, 0], [[0, 1, 2, 3], [4]]),
+])
+def test_groups_hold_at_most_so_many_words_padding_included(
+        lengths: list[int], groups: list[list[int]]) -> None:
+    found = by_length(np.array(lengths), size=4, words=90)
+    assert [group.tolist() for group in found] == groups
+
+
 def test_reviews_of_one_length_keep_their_order() -> None:
     [group] = by_length(np.full(20, 7), 32)
     assert group.tolist() == list(range(20))

@@ -32,6 +32,12 @@ PLAIN = Settings(epochs=3, batch_size=16, learning_rate=0.01, gradient_clip=0.0,
 NO_DATA = Data([], np.empty(0, np.float32))
 
 
+@pytest.fixture(autouse=True)
+def small_micro_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    """These reviews are so few and short that they would all be one: 20 are two, 50 are four."""
+    monkeypatch.setattr(LSTMClassifier, "words_at_once", 300)
+
+
 def _data(count: int, seed: int = 1) -> Data:
     """Reviews whose label is whether they hold word 2; that can be learned."""
     random = np.random.default_rng(seed)
@@ -218,6 +224,13 @@ def test_the_optimisers_memory_survives_as_flat_tensors() -> None:
         assert torch.equal(optimizer_tensors(other)[name], tensor), name
 
 
+def test_a_gpu_learns_from_a_whole_batch_at_once_and_a_cpu_from_some_words() -> None:
+    lengths = np.array([7, 100, 100, 90, 299])
+    gpu = Device(torch.device("cuda"), torch.bfloat16)
+    assert [list(group) for group in gpu.micro_batches(lengths, 5, 300)] == [[0, 3, 1, 2, 4]]
+    assert [list(group) for group in CPU.micro_batches(lengths, 5, 300)] == [[4], [2], [0, 3, 1]]
+
+
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
 def test_without_a_gpu_auto_is_the_cpu_and_cuda_fails(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
@@ -229,17 +242,19 @@ def test_without_a_gpu_auto_is_the_cpu_and_cuda_fails(caplog: pytest.LogCaptureF
 
 def test_the_number_of_processors_changes_nothing_but_the_time() -> None:
     several_groups = replace(PLAIN, batch_size=50)
+    lengths = _data(50).lengths(np.arange(50))
+    assert len(CPU.micro_batches(lengths, 50, LSTMClassifier.words_at_once)) == 4
     alone = Run(settings=several_groups).start()
     with choose_device("cpu", 3) as device:
         together = Run(settings=several_groups, device=device).start()
     _assert_same_weights(alone.model, together.model)
 
 
-def test_a_stop_while_it_validates_keeps_the_best_before(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stop_while_it_validates_keeps_the_best_before() -> None:
     asked = 0
 
     def in_the_second_validation() -> bool:
-        """A step is asked about once, and so is each group of 16 in a validation."""
+        """A step is asked about once, and so is each of the two groups in a validation."""
         nonlocal asked
         asked += 1
         return asked > 2 * 4 + 2
