@@ -17,7 +17,7 @@ help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed 's/:.*## /\t/' | expand -t 14
 
 .PHONY: demo
-demo: ## train on a small corpus, serve it, and open a page to try it (Ctrl-C ends all)
+demo: ## serve the bundled model, and open a page to try it (Ctrl-C ends all)
 	@scripts/setup.sh
 	@.venv/bin/python local_test/demo.py
 

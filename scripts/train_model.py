@@ -139,7 +139,7 @@ def _act_here(options: argparse.Namespace) -> None:
 def command() -> Verb:
     """The command line."""
     verb = Verb("train_model", __doc__,
-                "--spot --hyperparameters hidden_dim=200 epochs=10")
+                "--spot --hyperparameters architecture=lstm hidden_dim=200")
     verb.add_argument("--name", help="begins the job's name (the project's)")
     verb.add_argument("--follow", action=argparse.BooleanOptionalAction, default=True,
                       help="show the log and wait for the end (on)")

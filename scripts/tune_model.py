@@ -25,7 +25,7 @@ from cloud.waiting import wait
 
 from botocore.exceptions import ClientError
 
-RANGES = {"learning_rate": "0.0005:0.01", "hidden_dim": "64:256", "embedding_dim": "16:128"}
+RANGES = {"learning_rate": "0.003:0.03", "weight_decay": "0.00003:0.0003"}
 """What is searched where nothing is named."""
 
 
@@ -200,6 +200,7 @@ def _act(options: argparse.Namespace) -> None:
 def command() -> Verb:
     """The command line."""
     verb = Verb("tune_model", __doc__, "--jobs 20 --parallel 4 --spot "
+                "--hyperparameters architecture=lstm "
                 "--ranges learning_rate=0.0005:0.01 hidden_dim=64:256")
     add = verb.add_argument
     add("--ranges", nargs="*", default=[], metavar="NAME=RANGE",

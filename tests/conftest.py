@@ -43,9 +43,12 @@ def small_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def reviews(small_model: Path) -> dict[str, str]:
-    """The review that the small model likes best, and the one that it likes least."""
+    """The review that the small model likes best, and the one that it likes least.
+
+    Neither has double quotes, so both can stand between two as they are.
+    """
     model = ALGORITHM.load(small_model)
-    texts = [text for _, text in corpus.reviews(50, seed=1)]
+    texts = [text for _, text in corpus.reviews(50, seed=1) if '"' not in text]
     answers = model.predict([model.read(text, {}) for text in texts], lambda: None)
     ranked = sorted(zip(answers, texts, strict=True), key=lambda pair: pair[0].as_number())
     assert ranked[0][0].as_label() == "0"

@@ -50,7 +50,8 @@ HYPERPARAMETERS = (
                    help="Adam's step size; `lstm` 0.002 unless given, `ngrams` 0.01, going down to "
                         "0 over the epochs"),
     Hyperparameter(name="weight_decay", kind=float, default=None, minimum=0, maximum=1,
-                   tunable=True, help="L2 penalty; `lstm` 0 unless given, `ngrams` 0.0001"),
+                   tunable=True, logarithmic=True,
+                   help="L2 penalty; `lstm` 0 unless given, `ngrams` 0.0001"),
     Hyperparameter(name="gradient_clip", kind=float, default=1.0, minimum=0, maximum=1000,
                    help="largest norm of the gradient; 0 for no bound"),
     Hyperparameter(name="validation_fraction", kind=float, default=0.1, minimum=0, maximum=0.5,

@@ -14,7 +14,6 @@ from sentiment.network import Ids, Network
 from sentiment.ngrams import (
     HASH_BITS,
     WORDS_AT_ONCE,
-    Classes,
     Hashes,
     NgramClassifier,
     NgramSettings,
@@ -24,32 +23,26 @@ from sentiment.ngrams import (
 MOST_FEATURES = 1_400_000
 """That a model keeps, those with the largest weights: 8 MB."""
 
-LEFT_OUT = 0.2
-"""Share of a review's features that are left out at each step: the others must do without them
-(dropout: Srivastava and others 2014)."""
-
 _BLOCK = 1000
 """Reviews whose features are counted at once."""
 
 
-def choose_features(reviews: Sequence[Ids], classes: Classes, view: int, rare: int,
+def choose_features(reviews: Sequence[Ids], rare: int,
                     check: Callable[[], None] = lambda: None) -> Hashes:
-    """The hashes, ascending, of a view's features that at least `rare` of the reviews have.
+    """The hashes, ascending, of the features that at least `rare` of the reviews have.
 
     Memory is 270 MB whatever the number of reviews; `check` is called now and then and may raise.
     """
     counts = np.zeros(1 << HASH_BITS, dtype=np.uint32)
-    first = view << HASH_BITS
     for start in range(0, len(reviews), _BLOCK):
         check()
-        block = np.concatenate([np.unique(hashes(ids, classes, view))
-                                for ids in reviews[start:start + _BLOCK]])
+        block = np.concatenate([np.unique(hashes(ids)) for ids in reviews[start:start + _BLOCK]])
         found, times = np.unique(block, return_counts=True)
-        counts[found - first] += times.astype(np.uint32)
+        counts[found] += times.astype(np.uint32)
     chosen = np.flatnonzero(counts >= rare)
     if not len(chosen):  # next to no reviews: any feature is better than none
         chosen = np.flatnonzero(counts)
-    return (chosen + first).astype(np.int32)
+    return chosen.astype(np.int32)
 
 
 def rare_below(reviews: int) -> int:
@@ -91,15 +84,9 @@ class NgramLearner(Network):
         self.bias = nn.Parameter(torch.zeros(1))
 
     def forward(self, ids: Tensor, lengths: Tensor) -> Tensor:
-        """As `NgramClassifier.forward`, without a part of the features while learning."""
-        scale = self.scale[ids]
-        if self.training:
-            # Drawn from the reviews themselves, so it does not matter which thread comes first.
-            drawn = torch.Generator(ids.device).manual_seed(int(ids.sum()))
-            left_out = torch.rand(ids.shape, generator=drawn, device=ids.device) < LEFT_OUT
-            scale = scale.masked_fill(left_out, 0.0) / (1 - LEFT_OUT)
+        """As `NgramClassifier.forward` does."""
         factors = nn.functional.embedding(ids, self.factors)[:, :, 0]  # (features, batch)
-        logits: Tensor = (factors * scale).sum(0) + self.bias
+        logits: Tensor = (factors * self.scale[ids]).sum(0) + self.bias
         return logits
 
     def weights(self, state: Mapping[str, Tensor]) -> Tensor:
@@ -114,22 +101,22 @@ class NgramLearner(Network):
         return found
 
 
-def condensed(views: Sequence[tuple[Hashes, Tensor]], classes: Classes,
+def condensed(weights: Tensor, known: Hashes, vocabulary_size: int,
               most: int = MOST_FEATURES) -> NgramClassifier:
-    """The model to keep: the mean of the views' log-odds, with the `most` features that weigh most.
+    """The model to keep: the `most` features that weigh most.
 
     Args:
-        views: ascending hashes of the features, and `NgramLearner.weights`; in the order of views.
-        classes: of the word ids.
+        weights: as `NgramLearner.weights` gives them.
+        known: ascending hashes of the features.
+        vocabulary_size: word ids there are.
         most: features to keep.
     """
-    each = torch.cat([weights[1:] for _, weights in views]) / len(views)
+    each = weights[1:]
     kept = torch.arange(len(each))
     if len(each) > most:
         kept = each.abs().topk(most).indices.sort().values
-    model = NgramClassifier(NgramSettings(vocabulary_size=len(classes), features=len(kept)))
-    model.hashes = torch.from_numpy(np.concatenate([known for known, _ in views]))[kept]
-    model.classes = torch.from_numpy(classes)
+    model = NgramClassifier(NgramSettings(vocabulary_size=vocabulary_size, features=len(kept)))
+    model.hashes = torch.from_numpy(known)[kept]
     model.weights[1:] = each[kept].half()
-    model.bias = torch.stack([weights[:1] for _, weights in views]).mean(0)
+    model.bias = weights[:1].clone()
     return model.requires_grad_(False).eval()

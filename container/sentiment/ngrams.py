@@ -1,11 +1,9 @@
 """`ngrams`: a log-linear model of the words of a review, their pairs and their triples.
 
-Two views of a review are counted. In *words* it is each word; neighbours in twos and threes; and
-pairs with one, two or three words between them, so that "not very good" and "not good" share
-something (skip-grams: Guthrie and others 2006). In *classes* some or all of up to three neighbours
-are replaced by their class (`sentiment.word_classes`), so that what is learned of one actor, or of
-one word of praise, is known of the others. Features are present or absent, how often does not
-matter, and are known by a hash (Weinberger and others 2009).
+What counts is each word; neighbours in twos and threes; and pairs with one, two or three words
+between them, so that "not very good" and "not good" share something (skip-grams: Guthrie and others
+2006). Features are present or absent, how often does not matter, and are known by a hash of their
+word ids (Weinberger and others 2009).
 """
 
 from __future__ import annotations
@@ -23,16 +21,11 @@ from sentiment.network import Ids, Network
 
 Numbers = npt.NDArray[np.int32]
 """Of features, from 1; 0 is none."""
-Classes = npt.NDArray[np.int16]
-"""Of word ids."""
 Hashes = npt.NDArray[np.int32]
 
 HASH_BITS = 26
-"""Of a feature's hash in its view; one bit more tells the view. Of a review's features that no
-model knows, one in 25 then has the hash of one that is known."""
-WORDS, CLASSES = 0, 1
-"""The views."""
-VIEWS = (WORDS, CLASSES)
+"""Of a feature's hash. Of a review's features that no model knows, one in 50 then has the hash of
+one that is known."""
 WORDS_AT_ONCE = 1 << 18
 """Features of a micro-batch while learning: 2 MB of numbers, 200 reviews or so."""
 _DRAWER = 4
@@ -45,33 +38,21 @@ _GAPS = (2, 3, 4)
 # Odd numbers with their bits well mixed, as hash functions multiply by.
 _FIRST, _SECOND = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F)
 _FOLD = np.uint64(29)
-_FAR = np.uint64(1 << 32)
 _SHIFT = np.uint64(64 - HASH_BITS)
 
 
-def hashes(ids: Sequence[int] | Ids, classes: Classes, view: int) -> Hashes:
-    """The features of a review in one view, as hashes, some of them more than once.
+def hashes(ids: Sequence[int] | Ids) -> Hashes:
+    """The features of a review as hashes, some of them more than once.
 
     Args:
         ids: word ids in reading order, of any length.
-        classes: the class of each word id.
-        view: one of `VIEWS`.
     """
-    words = np.asarray(ids, dtype=np.int64)
-    if view == WORDS:
-        one = _mixed((words.astype(np.uint64) + np.uint64(1)) * _FIRST)
-        pairs = _after(one, one)
-        found = [one, pairs, _after(pairs, one, 2),
-                 *(_after(one, one, gap) + np.uint64(gap) for gap in _GAPS)]
-    else:
-        # Far from the numbers of words, with which they stand in one feature.
-        word = _mixed((words.astype(np.uint64) + np.uint64(1)) * _FIRST)
-        kind = _mixed((classes[words].astype(np.uint64) + _FAR) * _FIRST)
-        kinds, mixed, turned = _after(kind, kind), _after(word, kind), _after(kind, word)
-        found = [kind, kinds, mixed, turned, _after(kinds, kind, 2), _after(mixed, word, 2),
-                 _after(turned, kind, 2)]
-    low = np.concatenate(found) * _SECOND >> _SHIFT
-    return low.astype(np.int32) | np.int32(view << HASH_BITS)
+    words = np.asarray(ids, dtype=np.uint64)
+    one = _mixed((words + np.uint64(1)) * _FIRST)
+    pairs = _after(one, one)
+    apart = [_after(one, one, gap) + np.uint64(gap) for gap in _GAPS]
+    found = np.concatenate([one, pairs, _after(pairs, one, 2), *apart])
+    return (found * _SECOND >> _SHIFT).astype(np.int32)
 
 
 def _after(first: npt.NDArray[np.uint64], then: npt.NDArray[np.uint64],
@@ -88,17 +69,15 @@ def _mixed(values: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
 class Index:
     """Known features, numbered from 1 in the order of their hashes."""
 
-    def __init__(self, known: Hashes, classes: Classes, views: Sequence[int] = VIEWS) -> None:
-        self._views = views
-        self._classes = classes
+    def __init__(self, known: Hashes) -> None:
         self._known = np.append(known, _NOTHING)
-        drawers = np.bincount(known >> _DRAWER, minlength=len(VIEWS) << HASH_BITS >> _DRAWER)
+        drawers = np.bincount(known >> _DRAWER, minlength=1 << HASH_BITS >> _DRAWER)
         self._first = np.concatenate([[0], drawers.cumsum()]).astype(np.int32)
         self._fullest = int(drawers.max(initial=0))
 
     def numbers(self, ids: Sequence[int] | Ids) -> Numbers:
         """The numbers of the distinct known features of a review, ascending, from its word ids."""
-        found = np.concatenate([hashes(ids, self._classes, view) for view in self._views])
+        found = hashes(ids)
         places = self._first[found >> _DRAWER]
         # Hashes are spread evenly, so a drawer holds next to none, and a few steps find the place.
         for _ in range(self._fullest - 1):
@@ -125,7 +104,6 @@ class NgramClassifier(Network):
     name: ClassVar[str] = "ngrams"
     words_at_once: ClassVar[int] = WORDS_AT_ONCE
     hashes: Tensor
-    classes: Tensor
     weights: Tensor
     bias: Tensor
 
@@ -134,24 +112,21 @@ class NgramClassifier(Network):
         self.settings = settings
         self._index: Index | None = None
         self.register_buffer("hashes", torch.zeros(settings.features, dtype=torch.int32))
-        self.register_buffer("classes", torch.zeros(settings.vocabulary_size, dtype=torch.int16))
         # Half the size of float32, and what rounding changes in a sum cannot be seen.
         self.register_buffer("weights", torch.zeros(settings.features + 1, dtype=torch.float16))
         self.register_buffer("bias", torch.zeros(1))
 
     def check(self) -> None:
         found = self.hashes.numpy()
-        largest = (len(VIEWS) << HASH_BITS) - 1
+        largest = (1 << HASH_BITS) - 1
         # Compared and not subtracted: a difference can be too large for its type.
         if (found[1:] <= found[:-1]).any() or found[0] < 0 or found[-1] > largest:
             raise ValueError(f"hashes must ascend from 0 to at most {largest}")
-        if bool((self.classes < 0).any()):
-            raise ValueError("classes must not be negative")
 
     def prepare(self, ids: Sequence[int] | Ids) -> Numbers:
         """What `forward` reads of a review: the numbers of its features, from its word ids."""
         if self._index is None:
-            self._index = Index(self.hashes.numpy(), self.classes.numpy())
+            self._index = Index(self.hashes.numpy())
         return self._index.numbers(ids)
 
     def forward(self, ids: Tensor, lengths: Tensor) -> Tensor:

@@ -67,7 +67,7 @@ def test_the_stated_charset_is_used(client: FlaskClient, body: str, charset: str
     status, _, text = invoke(client, sent, f"application/json; charset={charset}")
     words = json.loads(text)["words"]
     assert status == 200
-    assert body[words[-1]["start"]:words[-1]["end"]] == "nial"
+    assert body[words[-1]["start"]:words[-1]["end"]] == "génial"
 
 
 def test_a_byte_order_mark_is_no_part_of_the_text(client: FlaskClient) -> None:

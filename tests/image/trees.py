@@ -12,7 +12,7 @@ import corpus
 from contract.paths import Paths
 from image.engine import Finished
 
-QUICK = {"epochs": "2", "hidden_dim": "16", "batch-size": "32"}
+QUICK = {"epochs": "2", "batch-size": "32"}
 """Hyperparameters for a model of no worth in a second."""
 
 

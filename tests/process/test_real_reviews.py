@@ -45,12 +45,11 @@ def real_reviews(archive: Path) -> Reviews:
 @pytest.fixture(scope="module")
 def predictor(real_reviews: Reviews, tmp_path_factory: pytest.TempPathFactory,
               ) -> SentimentPredictor:
-    """A small model that has learned from 4,000 real reviews with the real `train`."""
+    """A model that has learned from 4,000 real reviews with the real `train`."""
     root = tmp_path_factory.mktemp("real")
     write_channel(root, "train", list(zip(real_reviews.labels, real_reviews.texts,
                                           strict=True))[:LEARNED])
-    trained = train(root, "--epochs", "5", "--batch-size", "64", "--hidden-dim", "32",
-                    "--learning-rate", "0.005")
+    trained = train(root, "--epochs", "3", "--batch-size", "64")
     assert trained.status == 0, trained.log
     return SentimentPredictor.load(root / "model")
 

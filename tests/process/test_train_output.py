@@ -35,7 +35,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def finished(root: Path) -> Trained:
     """A job with a test channel, run with two options that change what its file says."""
-    ended = train(root, "--epochs", "2", "--batch_size=20", "--batch-size", "20")
+    ended = train(root, "--epochs", "2", "--batch_size=10", "--batch-size", "10")
     assert ended.status == 0, ended.log
     return ended
 
@@ -81,13 +81,13 @@ def test_the_log_is_lines_without_carriage_returns(finished: Trained) -> None:
 
 def test_options_win_over_the_file(finished: Trained) -> None:
     settings = json.loads(finished.log.partition("settings ")[2].splitlines()[0])
-    assert (settings["epochs"], settings["batch_size"]) == (2, 20)
-    assert settings["hidden_dim"] == int(SMALL["hidden_dim"])
+    assert (settings["epochs"], settings["batch_size"]) == (2, 10)
+    assert settings["learning_rate"] == float(SMALL["learning_rate"])
 
 
 def test_the_history_is_a_report(finished: Trained, root: Path) -> None:
     report = json.loads((root / "output" / "data" / "metrics.json").read_text())
-    assert [epoch["epoch"] for epoch in report["history"]] == [1, 2]
+    assert [epoch["epoch"] for epoch in report["history"]] == [1, 2, 3, 4]  # two models of two
     assert 0 <= report["final"]["test:accuracy"] <= 1
 
 

@@ -12,25 +12,30 @@ from pathlib import Path
 
 import pytest
 
-from executables import SMALL, lay_out, train, training, until, write_channel
+import corpus
+from executables import LSTM, SMALL, lay_out, train, training, until, write_channel
 from sentiment.loading import load_model
 
-ENDLESS = {**SMALL, "epochs": "1000"}
+ENDLESS = {"epochs": "1000"}
 MANY = 200_000
 """Reviews that take long enough to read for a signal to arrive meanwhile."""
 
 LIVES = 6
-LONG = {**SMALL, "epochs": "8", "batch-size": "5", "hidden_dim": "48"}
-"""Hyperparameters of a job with enough steps to be killed that often."""
+LONG = {"ngrams": {**SMALL, "batch-size": "5"},
+        "lstm": {**LSTM, "epochs": "8", "batch-size": "5", "hidden_dim": "48"}}
+"""Hyperparameters of jobs with enough steps to be killed that often."""
 
 
 def many_short_reviews() -> islice[tuple[int, str]]:
     return islice(cycle([(1, "A fine film"), (0, "Dull")]), MANY)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_stop_signal_ends_training_with_a_model(tmp_path: Path, number: signal.Signals) -> None:
-    with training(lay_out(tmp_path, hyperparameters=ENDLESS)) as job:
+@pytest.mark.parametrize(("number", "settings"), [
+    (signal.SIGTERM, SMALL), (signal.SIGINT, SMALL), (signal.SIGTERM, LSTM)],
+    ids=["SIGTERM", "SIGINT", "SIGTERM, lstm"])
+def test_a_stop_signal_ends_training_with_a_model(tmp_path: Path, number: signal.Signals,
+                                                  settings: dict[str, str]) -> None:
+    with training(lay_out(tmp_path, hyperparameters={**settings, **ENDLESS})) as job:
         job.wait_for("epoch=2.0")
         job.send(number)
         assert job.wait() == 0
@@ -75,10 +80,11 @@ def test_a_kill_while_the_model_is_written_leaves_a_whole_one_or_none(tmp_path: 
         load_model(tmp_path / "model")
 
 
-@pytest.fixture(scope="module")
-def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+@pytest.fixture(scope="module", params=LONG)
+def uninterrupted(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A long job that ran from beginning to end."""
-    root = lay_out(tmp_path_factory.mktemp("long"), hyperparameters=LONG)
+    root = lay_out(tmp_path_factory.mktemp("long"), hyperparameters=LONG[request.param])
+    write_channel(root, "unlabelled", corpus.reviews(60, seed=2))  # `lstm` does not read it
     ended = train(root)
     assert ended.status == 0, ended.log
     return root

@@ -37,8 +37,8 @@ from sentiment.plugin import ALGORITHM
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")
 
 # In every kind that JSON knows, as the SDK writes each kind in its own way.
-SETTINGS: dict[str, Any] = {"epochs": 6, "batch_size": 10, "vocab_size": 400, "embedding_dim": 8,
-                            "hidden_dim": 8, "learning_rate": 0.03, "device": "cpu", "seed": None}
+SETTINGS: dict[str, Any] = {"epochs": 3, "batch_size": 20, "vocab_size": 1000,
+                            "learning_rate": 0.02, "device": "cpu", "seed": None}
 FILES = {"model.json", "vocabulary.json", "weights.safetensors"}
 WORKING_DIR = "com.docker.compose.project.working_dir"
 
@@ -122,7 +122,8 @@ def job(image: Image, programs: None, workshop: Path, data: Path) -> Job:
 def test_a_local_job_makes_a_model_archive(job: Job) -> None:
     with tarfile.open(job.archive) as archive:
         assert set(archive.getnames()) == FILES
-    assert json.loads(job.member("model.json"))["training"]["epochs"] == SETTINGS["epochs"]
+    settings = json.loads(job.member("model.json"))["training"]["hyperparameters"]
+    assert settings["epochs"] == SETTINGS["epochs"]
 
 
 def test_hyperparameters_of_every_kind_arrive(job: Job) -> None:

@@ -13,13 +13,16 @@ import torch
 
 import corpus
 from contract.jobconfig import Channel
+from jobs import run_job
+from sentiment import training
 from sentiment.artifact import Model
 from sentiment.device import Device
 from sentiment.model import LSTMClassifier, LSTMSettings
 from sentiment.text import Classic
-from sentiment.training import Data, Settings, State, adam, train
+from sentiment.training import Data, Settings, State, adam
 
 MakeChannel = Callable[..., Channel]
+Train = Callable[..., int]
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -62,6 +65,24 @@ def quiet_process() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
+def few_reviews(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folders `train` and `test` of the built-in corpus; read-only by agreement."""
+    directory = tmp_path_factory.mktemp("corpus")
+    corpus.write_corpus(directory, train=120, test=40, seed=9)
+    return directory
+
+
+@pytest.fixture
+def train(quiet_process: None, tmp_path: Path, few_reviews: Path) -> Train:
+    """Run a job in `tmp_path`; `channels` maps names to folders."""
+
+    def run(*options: str, channels: Mapping[str, Path] | None = None, **hyper: str) -> int:
+        return run_job(tmp_path, channels or {"train": few_reviews / "train"}, *options, **hyper)
+
+    return run
+
+
+@pytest.fixture(scope="session")
 def real_reviews() -> list[tuple[int, str]]:
     """2,000 labelled reviews of the IMDB archive, half of them positive."""
     archive = os.environ.get("IMDB_ARCHIVE")
@@ -100,7 +121,8 @@ def _train(reviews: Sequence[tuple[int, str]], *, epochs: int) -> Model:
     network = LSTMClassifier(LSTMSettings(vocabulary_size=1500, embedding_dim=16, hidden_dim=24))
     settings = Settings(epochs=epochs, batch_size=32, learning_rate=0.01, gradient_clip=1.0,
                         patience=0, seed=11, checkpoint_seconds=1e9)
-    train(network, adam(network, settings), State(), data, Data([], np.empty(0, np.float32)),
-          settings, Device(torch.device("cpu"), torch.float32), should_stop=lambda: False,
-          checkpoint=lambda: None, report=lambda metrics: None)
+    training.train(network, adam(network, settings), State(), data,
+                   Data([], np.empty(0, np.float32)), settings,
+                   Device(torch.device("cpu"), torch.float32), should_stop=lambda: False,
+                   checkpoint=lambda: None, report=lambda metrics: None)
     return Model(network.requires_grad_(False).eval(), pipeline)

@@ -169,7 +169,7 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
         "settings do not fit architecture lstm"),
     "setting unknown": (lambda model: _resettle(model, layers=2), "settings do not fit"),
     "setting of another type": (lambda model: _resettle(model, hidden_dim="3"), "must be whole"),
-    "giant settings": (lambda model: _resettle(model, hidden_dim=10**12), "from 1 to 1000000"),
+    "giant settings": (lambda model: _resettle(model, hidden_dim=10**12), "from 1 to 10000000"),
     "settings of another network": (
         lambda model: _resettle(model, **dict.fromkeys(SETTINGS, 10**6)),
         "tensor embedding.weight is (5, 2) torch.float32, expected (1000000, 1000000) torch.flo"),

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import bs4
-import numpy as np
 import pytest
 import torch
 from nltk.stem.porter import PorterStemmer
@@ -18,19 +17,13 @@ from nltk.stem.porter import PorterStemmer
 import corpus
 from benchmarks import measure
 from benchmarks.measure import Round, Spread
-from sentiment import training
 from sentiment.artifact import Model
 from sentiment.batches import MICRO_BATCH
-from sentiment.device import Device
 from sentiment.model import LSTMClassifier, LSTMSettings
 from sentiment.predictor import SentimentPredictor
 from sentiment.text import Classic
-from sentiment.training import Data
 
 ROOT = Path(__file__).resolve().parents[2]
-SETTINGS = training.Settings(epochs=1, batch_size=512, learning_rate=0.001, gradient_clip=1.0,
-                             patience=0, seed=1, checkpoint_seconds=60)
-CPU = Device(torch.device("cpu"), torch.float32)
 
 
 @pytest.fixture
@@ -68,7 +61,7 @@ def _calls(monkeypatch: pytest.MonkeyPatch, owner: Any, name: str) -> list[tuple
     return calls
 
 
-@pytest.mark.parametrize("name", ["text", "training", "serving"])
+@pytest.mark.parametrize("name", ["text", "training", "serving", "accuracy", "growth"])
 def test_every_benchmark_says_how_it_is_used(name: str) -> None:
     done = subprocess.run([sys.executable, ROOT / "benchmarks" / f"{name}.py", "--help"],
                           capture_output=True, text=True, timeout=120, check=False)
@@ -152,16 +145,6 @@ def test_a_word_is_stemmed_once_however_often_it_is_met(monkeypatch: pytest.Monk
     assert fitting.keys() == encoding.keys()
 
 
-def test_a_step_passes_each_micro_batch_through_the_network_once(
-        network: LSTMClassifier, forwards: list[torch.Size]) -> None:
-    reviews = 3 * MICRO_BATCH + 1
-    data = Data([np.full(1 + at % 40, 2, np.int32) for at in range(reviews)],
-                np.zeros(reviews, np.float32))
-    training._learn(network, training.adam(network, SETTINGS), torch.amp.GradScaler(enabled=False),
-                    data, np.arange(reviews), SETTINGS, CPU)
-    assert sorted(shape[1] for shape in forwards) == [1] + [MICRO_BATCH] * 3
-
-
 def test_a_prediction_passes_each_micro_batch_through_the_network_once(
         network: LSTMClassifier, forwards: list[torch.Size]) -> None:
     predictor = SentimentPredictor(Model(network.eval(), Classic({"film": 2})))
@@ -169,16 +152,3 @@ def test_a_prediction_passes_each_micro_batch_through_the_network_once(
     answers = predictor.predict([predictor.read(text) for text in texts])
     assert len(answers) == len(texts)
     assert [shape[1] for shape in forwards] == [MICRO_BATCH] * 2
-
-
-def test_a_step_computes_little_more_than_the_words_there_are(
-        network: LSTMClassifier, forwards: list[torch.Size]) -> None:
-    texts = _texts(512)
-    pipeline = Classic.fit(texts, 48)
-    data = Data([np.array(pipeline.encode(text), np.int32) for text in texts],
-                np.zeros(len(texts), np.float32))
-    training._learn(network, training.adam(network, SETTINGS), torch.amp.GradScaler(enabled=False),
-                    data, np.arange(len(texts)), SETTINGS, CPU)
-    words = sum(map(len, data.sequences))
-    computed = sum(time * reviews for time, reviews in forwards)
-    assert words <= computed < 1.15 * words

@@ -4,7 +4,13 @@ import pytest
 
 from contract.errors import UserError
 from contract.hyperparameters import Hyperparameter, Value, markdown_table, resolve
-from sentiment.hyperparameters import HYPERPARAMETERS, METRICS
+from sentiment.hyperparameters import (
+    BY_ARCHITECTURE,
+    HYPERPARAMETERS,
+    METRICS,
+    VOCABULARY_SIZES,
+    complete,
+)
 
 DECLARED = (
     Hyperparameter(name="criterion", kind=str, default="entropy", choices=("gini", "entropy"),
@@ -125,7 +131,7 @@ def test_the_table_for_the_docs_has_a_row_for_each() -> None:
 @pytest.mark.parametrize("row", HYPERPARAMETERS, ids=lambda row: row.name)
 def test_every_declared_default_is_a_possible_value(row: Hyperparameter) -> None:
     assert row.read(row.default) == row.default
-    assert row.kind is type(row.default)
+    assert row.kind is type(row.default) or row.default is None
     assert row.help
 
 
@@ -141,3 +147,71 @@ def test_names_are_declared_once_and_tuning_has_something_to_aim_at() -> None:
     assert any(metric.objective for metric in METRICS)
     assert all(row.minimum is not None and row.maximum is not None
                for row in HYPERPARAMETERS if row.tunable)
+
+
+@pytest.mark.parametrize("name", [row.name for row in HYPERPARAMETERS if row.default is None])
+def test_what_has_no_default_of_its_own_has_one_for_each_architecture(name: str) -> None:
+    [row] = [row for row in HYPERPARAMETERS if row.name == name]
+    values = ([*VOCABULARY_SIZES.values()] if name == "vocab_size"
+              else [own[name] for own in BY_ARCHITECTURE.values()])
+    assert [row.read(value) for value in values] == values
+    assert {type(value) for value in values} == {row.kind}
+
+
+CHOSEN = {  # architecture and text, as given -> those for texts, those for rows of ids
+    ("auto", "auto"): (("ngrams", "tokens"), ("lstm", "classic")),
+    ("auto", "tokens"): (("ngrams", "tokens"), None),
+    ("auto", "classic"): (("lstm", "classic"), ("lstm", "classic")),
+    ("ngrams", "auto"): (("ngrams", "tokens"), ("ngrams", "classic")),
+    ("ngrams", "tokens"): (("ngrams", "tokens"), None),
+    ("ngrams", "classic"): (("ngrams", "classic"), ("ngrams", "classic")),
+    ("lstm", "auto"): (("lstm", "classic"), ("lstm", "classic")),
+    ("lstm", "tokens"): (("lstm", "tokens"), None),
+    ("lstm", "classic"): (("lstm", "classic"), ("lstm", "classic")),
+}
+
+
+def _complete(encoded: bool, **given: str) -> dict[str, Value]:
+    return complete(resolve(HYPERPARAMETERS, given), encoded)
+
+
+@pytest.mark.parametrize("encoded", [False, True], ids=["texts", "rows of ids"])
+@pytest.mark.parametrize(("architecture", "text"), CHOSEN)
+def test_architecture_and_text_fit_each_other_and_the_reviews(
+    architecture: str, text: str, encoded: bool
+) -> None:
+    expected = CHOSEN[architecture, text][encoded]
+    if expected is None:
+        with pytest.raises(UserError, match="text is tokens, but the reviews are rows of ids"):
+            _complete(encoded, architecture=architecture, text=text)
+        return
+    chosen = _complete(encoded, architecture=architecture, text=text)
+    assert (chosen["architecture"], chosen["text"]) == expected
+    assert None not in chosen.values()
+
+
+NGRAMS, LSTM = BY_ARCHITECTURE["ngrams"], BY_ARCHITECTURE["lstm"]
+
+
+@pytest.mark.parametrize(("given", "expected"), [
+    ({}, {**NGRAMS, "vocab_size": VOCABULARY_SIZES["tokens"]}),
+    ({"architecture": "lstm"}, {**LSTM, "vocab_size": VOCABULARY_SIZES["classic"]}),
+    ({"architecture": "lstm", "text": "tokens"},
+     {**LSTM, "vocab_size": VOCABULARY_SIZES["tokens"]}),
+    ({"epochs": "7", "weight_decay": "0"}, {**NGRAMS, "epochs": 7, "weight_decay": 0.0}),
+    ({"epochs": "null", "batch-size": "64"}, {**NGRAMS, "batch_size": 64}),
+])
+def test_what_is_not_given_is_what_suits_the_architecture(
+    given: dict[str, str], expected: dict[str, Value]
+) -> None:
+    completed = _complete(False, **given)
+    assert {name: completed[name] for name in expected} == expected
+
+
+def test_the_course_projects_settings_are_as_they_were() -> None:
+    assert _complete(True) == {
+        "architecture": "lstm", "text": "classic", "epochs": 10, "batch_size": 512, "seed": 1,
+        "vocab_size": 5000, "embedding_dim": 32, "hidden_dim": 100, "learning_rate": 0.002,
+        "weight_decay": 0.0, "gradient_clip": 1.0, "validation_fraction": 0.1,
+        "validation_run": 1, "patience": 0, "checkpoint_seconds": 60.0, "device": "auto",
+        "max_bad_rows": 0}

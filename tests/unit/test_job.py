@@ -7,51 +7,20 @@ import re
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
 
-import corpus
-from contract.training import main
+from jobs import BY_ARCHITECTURE, LSTM, artifact, description, failure, stop_after
 from sentiment.hyperparameters import METRICS
 from sentiment.loading import load_model
-from sentiment.plugin import ALGORITHM
 from sentiment.predictor import SentimentPredictor
 
 pytestmark = pytest.mark.usefixtures("quiet_process")
 
-SMALL = {"epochs": "3", "batch_size": "32", "hidden_dim": "8", "embedding_dim": "6",
-         "vocab_size": "400", "learning_rate": "0.01", "seed": "5"}
-
 Train = Callable[..., int]
 
-
-@pytest.fixture(scope="session")
-def reviews(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    directory = tmp_path_factory.mktemp("corpus")
-    corpus.write_corpus(directory, train=120, test=40, seed=9)
-    return directory
-
-
-@pytest.fixture
-def train(tmp_path: Path, reviews: Path) -> Train:
-    """Run a job in `tmp_path`; `channels` maps names to folders."""
-
-    def run(*options: str, channels: Mapping[str, Path] | None = None, **hyper: str) -> int:
-        config = tmp_path / "input" / "config"
-        config.mkdir(parents=True, exist_ok=True)
-        (config / "hyperparameters.json").write_text(json.dumps({**SMALL, **hyper}))
-        for name, folder in (channels or {"train": reviews / "train"}).items():
-            shutil.copytree(folder, tmp_path / "input" / "data" / name, dirs_exist_ok=True)
-        return main(ALGORITHM, ["--root", str(tmp_path), *options])
-
-    return run
-
-
-def _description(root: Path) -> dict[str, Any]:
-    value: dict[str, Any] = json.loads((root / "model" / "model.json").read_text())
-    return value
+each_architecture = pytest.mark.parametrize("architecture", BY_ARCHITECTURE)
 
 
 def _values(output: str, name: str) -> list[float]:
@@ -59,12 +28,11 @@ def _values(output: str, name: str) -> list[float]:
     return [float(found) for found in re.findall(metric.regex, output)]
 
 
-def _failure(root: Path) -> str:
-    return (root / "output" / "failure").read_text()
-
-
-def test_a_job_makes_a_model_that_answers(train: Train, tmp_path: Path) -> None:
-    assert train() == 0
+@each_architecture
+def test_a_job_makes_a_model_that_answers(
+    architecture: str, train: Train, tmp_path: Path
+) -> None:
+    assert train(**BY_ARCHITECTURE[architecture]) == 0
     predictor = SentimentPredictor(load_model(tmp_path / "model"))
     assert 0 <= predictor.predict([predictor.read("A fine film.")])[0].probability <= 1
     assert sorted(path.name for path in (tmp_path / "model").iterdir()) == [
@@ -72,38 +40,54 @@ def test_a_job_makes_a_model_that_answers(train: Train, tmp_path: Path) -> None:
     assert not (tmp_path / "output" / "failure").exists()
 
 
-def test_the_description_says_what_was_learned_from_what(train: Train, tmp_path: Path) -> None:
-    assert train() == 0
-    description = _description(tmp_path)
-    assert description["architecture"]["settings"]["hidden_dim"] == 8
-    assert description["data"] | {"fingerprint": ""} == {
+@pytest.mark.parametrize(("architecture", "text", "setting"), [
+    ("ngrams", "tokens", "features"), ("lstm", "classic", "hidden_dim")])
+def test_the_description_says_what_was_learned_from_what(
+    architecture: str, text: str, setting: str, train: Train, tmp_path: Path
+) -> None:
+    assert train(**BY_ARCHITECTURE[architecture]) == 0
+    found = description(tmp_path)
+    assert (found["architecture"]["name"], found["text"]["name"]) == (architecture, text)
+    assert setting in found["architecture"]["settings"]
+    assert found["data"] | {"fingerprint": ""} == {
         "fingerprint": "", "reviews": 120, "negative": 60, "positive": 60,
         "validation_reviews": 12}
-    assert description["training"]["hyperparameters"]["learning_rate"] == 0.01
-    assert description["training"]["epochs"] == 3
+    assert None not in found["training"]["hyperparameters"].values()
 
 
+@each_architecture
 def test_metric_lines_hold_every_epoch_and_last_the_saved_models(
-    train: Train, tmp_path: Path, capfd: pytest.CaptureFixture[str], reviews: Path
+    architecture: str, train: Train, tmp_path: Path, capfd: pytest.CaptureFixture[str],
+    few_reviews: Path
 ) -> None:
-    assert train(channels={"train": reviews / "train", "test": reviews / "test"}) == 0
+    channels = {half: few_reviews / half for half in ("train", "test")}
+    assert train(channels=channels, **BY_ARCHITECTURE[architecture]) == 0
     output = capfd.readouterr().out
     metrics = json.loads((tmp_path / "output" / "data" / "metrics.json").read_text())
-    best = _values(output, "validation:best_accuracy")
-    assert _values(output, "epoch")[:3] == [1, 2, 3]
-    assert best == sorted(best)
+    epochs = description(tmp_path)["training"]["epochs"]
+    assert _values(output, "epoch")[:epochs] == [*range(1, epochs + 1)]
     for name in ("validation:accuracy", "validation:loss", "test:accuracy", "test:loss"):
         assert _values(output, name)[-1] == pytest.approx(metrics["final"][name], abs=1e-6)
-    assert len(metrics["history"]) == 3
-    assert metrics["final"]["validation:accuracy"] == pytest.approx(best[-1], abs=1e-6)
+    assert len(metrics["history"]) == epochs
+    assert metrics["final"]["validation:accuracy"] == pytest.approx(
+        _values(output, "validation:best_accuracy")[-1], abs=1e-6)
     assert "\r" not in output
 
 
-def test_the_validation_channel_is_chosen_by_and_nothing_is_held_out(
-    train: Train, tmp_path: Path, reviews: Path
+def test_the_best_so_far_of_lstm_never_falls(
+    train: Train, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    assert train(channels={"training": reviews / "train", "validation": reviews / "test"}) == 0
-    assert _description(tmp_path)["data"]["validation_reviews"] == 40
+    assert train(**LSTM) == 0
+    best = _values(capfd.readouterr().out, "validation:best_accuracy")
+    assert best == sorted(best)
+
+
+def test_the_validation_channel_is_chosen_by_and_nothing_is_held_out(
+    train: Train, tmp_path: Path, few_reviews: Path
+) -> None:
+    assert train(channels={"training": few_reviews / "train",
+                           "validation": few_reviews / "test"}, epochs="1") == 0
+    assert description(tmp_path)["data"]["validation_reviews"] == 40
 
 
 @pytest.mark.parametrize(("fraction", "held_out"), [("0", 0), ("0.25", 30), ("0.001", 2)])
@@ -111,17 +95,30 @@ def test_a_share_of_both_classes_is_held_out(
     fraction: str, held_out: int, train: Train, tmp_path: Path
 ) -> None:
     assert train(validation_fraction=fraction, epochs="1") == 0
-    assert _description(tmp_path)["data"]["validation_reviews"] == held_out
+    assert description(tmp_path)["data"]["validation_reviews"] == held_out
 
 
+@each_architecture
 def test_the_same_seed_gives_the_same_model_and_another_seed_another(
-    train: Train, tmp_path: Path
+    architecture: str, train: Train, tmp_path: Path
 ) -> None:
-    weights = []
+    made = []
     for seed in ("5", "5", "6"):
-        assert train(seed=seed, epochs="1") == 0
-        weights.append((tmp_path / "model" / "weights.safetensors").read_bytes())
-    assert weights[0] == weights[1] != weights[2]
+        assert train(epochs="1", **{**BY_ARCHITECTURE[architecture], "seed": seed}) == 0
+        made.append(artifact(tmp_path))
+    assert made[0] == made[1] != made[2]
+
+
+@each_architecture
+def test_the_number_of_processors_does_not_matter(
+    architecture: str, train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = []
+    for processors in ("1", "2", "3"):
+        monkeypatch.setenv("OMP_NUM_THREADS", processors)
+        assert train(epochs="1", batch_size="512", **BY_ARCHITECTURE[architecture]) == 0
+        made.append(artifact(tmp_path))
+    assert made[0] == made[1] == made[2]
 
 
 def _encoded(root: Path, words: Mapping[str, int]) -> Path:
@@ -141,6 +138,7 @@ def test_encoded_rows_are_learned_and_their_words_kept(train: Train, tmp_path: P
                                     predictor.read([3, 2, 4, 5])])
     assert fine.probability > 0.5 > dull.probability
     assert load_model(tmp_path / "model").pipeline.vocabulary == words
+    assert predictor.name == "lstm+classic"
 
 
 @pytest.mark.parametrize("channel", ["validation", "test"])
@@ -151,42 +149,77 @@ def test_rows_that_stand_for_other_words_are_refused(
     channels = {"train": _encoded(tmp_path / "rows", words),
                 channel: _encoded(tmp_path / "others", {**words, "extra": 6})}
     assert train(channels=channels) == 1
-    assert _failure(tmp_path).startswith(f"UserError: channel '{channel}': its word_dict is not")
+    assert failure(tmp_path).startswith(f"UserError: channel '{channel}': its word_dict is not")
 
 
 def _checkpoints(root: Path) -> list[str]:
     return sorted(path.name for path in (root / "checkpoints").iterdir())
 
 
-def test_a_job_resumed_from_checkpoints_ends_with_the_same_model(
+# Of `ngrams` the first three epochs are of words and the next three of their classes.
+@pytest.mark.parametrize(("architecture", "epochs"), [
+    ("ngrams", 1), ("ngrams", 3), ("ngrams", 5), ("lstm", 1), ("lstm", 3)])
+def test_a_job_that_was_stopped_and_goes_on_ends_with_the_same_model(
+    architecture: str, epochs: int, train: Train, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    hyper = BY_ARCHITECTURE[architecture]
+    assert train(**hyper) == 0
+    undisturbed = artifact(tmp_path)
+    (tmp_path / "checkpoints").mkdir()
+    with monkeypatch.context() as patch:
+        stop_after(epochs, patch)
+        assert train(**hyper) == 0
+    assert description(tmp_path)["training"]["stopped"]
+    caplog.set_level("INFO")
+    assert train(**hyper) == 0
+    assert "resumed from" in caplog.text
+    assert artifact(tmp_path) == undisturbed
+
+
+def test_lstm_goes_on_for_more_epochs_than_were_asked_for_at_first(
     train: Train, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    assert train() == 0
-    whole = (tmp_path / "model" / "weights.safetensors").read_bytes()
+    assert train(**LSTM) == 0
+    whole = artifact(tmp_path)
+    (tmp_path / "checkpoints").mkdir()
+    assert train(**LSTM, epochs="1") == 0
+    caplog.set_level("INFO")
+    assert train(**LSTM, checkpoint_seconds="0") == 0
+    assert "1 epochs and 0 reviews are done" in caplog.text
+    assert artifact(tmp_path) == whole
+
+
+def test_ngrams_begins_anew_for_another_number_of_epochs(
+    train: Train, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     (tmp_path / "checkpoints").mkdir()
     assert train(epochs="1") == 0
     caplog.set_level("INFO")
-    assert train(checkpoint_seconds="0") == 0
-    assert "1 epochs and 0 reviews are done" in caplog.text
-    assert (tmp_path / "model" / "weights.safetensors").read_bytes() == whole
-
-
-def test_a_damaged_newest_checkpoint_gives_way_to_the_one_before(
-    train: Train, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    (tmp_path / "checkpoints").mkdir()
     assert train(epochs="2") == 0
-    weights = (tmp_path / "model" / "weights.safetensors").read_bytes()
+    assert "checkpoints of other data or hyperparameters are left alone" in caplog.text
+    assert "resumed" not in caplog.text
+
+
+@each_architecture
+def test_a_damaged_newest_checkpoint_gives_way_to_the_one_before(
+    architecture: str, train: Train, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    hyper = {**BY_ARCHITECTURE[architecture], "epochs": "2"}
+    (tmp_path / "checkpoints").mkdir()
+    assert train(**hyper) == 0
+    whole = artifact(tmp_path)
     newest = tmp_path / "checkpoints" / _checkpoints(tmp_path)[-1]
     newest.write_bytes(newest.read_bytes()[:1000])
     caplog.set_level("INFO")
-    assert train(epochs="2") == 0
+    assert train(**hyper) == 0
     assert f"checkpoint {newest.name} is damaged and passed over" in caplog.text
     assert "1 epochs and 0 reviews are done" in caplog.text
-    assert (tmp_path / "model" / "weights.safetensors").read_bytes() == weights
+    assert artifact(tmp_path) == whole
 
 
-@pytest.mark.parametrize("change", [{"learning_rate": "0.02"}, {"seed": "6"}, {"hidden_dim": "9"}])
+@pytest.mark.parametrize("change", [
+    {"learning_rate": "0.02"}, {"seed": "6"}, LSTM, {"text": "classic", "architecture": "ngrams"}])
 def test_checkpoints_of_other_settings_are_left_alone(
     change: dict[str, str], train: Train, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -206,37 +239,46 @@ def test_without_a_checkpoint_directory_none_is_made(train: Train, tmp_path: Pat
 
 
 def test_the_command_line_wins_over_the_file(train: Train, tmp_path: Path) -> None:
-    assert train("--epochs", "1", "--hidden-dim=4") == 0
-    hyper = _description(tmp_path)["training"]["hyperparameters"]
-    assert (hyper["epochs"], hyper["hidden_dim"], hyper["batch_size"]) == (1, 4, 32)
+    assert train("--epochs", "1", "--learning-rate=0.02") == 0
+    hyper = description(tmp_path)["training"]["hyperparameters"]
+    assert (hyper["epochs"], hyper["learning_rate"], hyper["batch_size"]) == (1, 0.02, 32)
 
 
 @pytest.mark.parametrize(("hyper", "message"), [
     ({"epochs": "0"}, "hyperparameter epochs='0': expected a whole number in [1, 1000]"),
     ({"epoch": "3"}, "unknown hyperparameter 'epoch', did you mean 'epochs'?"),
-    ({"architecture": "gru"}, "hyperparameter architecture='gru': expected one of lstm"),
+    ({"architecture": "gru"}, "hyperparameter architecture='gru': expected one of auto, "
+     "ngrams, lstm"),
 ])
 def test_a_wrong_setting_ends_the_job_before_anything_is_read(
     hyper: dict[str, str], message: str, train: Train, tmp_path: Path
 ) -> None:
     assert train(**hyper) == 1
-    assert _failure(tmp_path) == f"UserError: {message}\n"
+    assert failure(tmp_path) == f"UserError: {message}\n"
     assert not (tmp_path / "model").exists()
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
 def test_a_gpu_that_is_not_there_is_the_platforms_fault(train: Train, tmp_path: Path) -> None:
     assert train(device="cuda") == 3
-    assert _failure(tmp_path).startswith("PlatformError: device is cuda, but this machine shows no")
+    assert failure(tmp_path).startswith("PlatformError: device is cuda, but this machine shows no")
 
 
-def test_a_failed_job_leaves_no_model(train: Train, tmp_path: Path, reviews: Path) -> None:
+def test_a_failed_job_leaves_no_model(train: Train, tmp_path: Path, few_reviews: Path) -> None:
     bad = tmp_path / "bad"
-    shutil.copytree(reviews / "train", bad)
+    shutil.copytree(few_reviews / "train", bad)
     (bad / "pos" / "9999_9.txt").write_bytes(b"fine\ncaf\xe9")
     assert train(channels={"train": bad}) == 1
-    assert _failure(tmp_path).startswith(
+    assert failure(tmp_path).startswith(
         "UserError: train/pos/9999_9.txt line 2: byte 0xe9 is not UTF-8")
+    assert list((tmp_path / "model").iterdir()) == []
+
+
+def test_reviews_without_a_word_make_no_model(train: Train, tmp_path: Path) -> None:
+    (tmp_path / "blank").mkdir()
+    (tmp_path / "blank" / "a.csv").write_text('label,text\n' + '0," "\n1,""\n' * 5)
+    assert train(channels={"train": tmp_path / "blank"}) == 1
+    assert failure(tmp_path) == "UserError: the reviews to learn from have no words\n"
     assert list((tmp_path / "model").iterdir()) == []
 
 
@@ -251,4 +293,4 @@ def test_memory_that_runs_out_is_no_fault_of_the_container(
 
     monkeypatch.setattr("sentiment.training.train", fail)
     assert train() == 3
-    assert "PlatformError: out of memory" in _failure(tmp_path)
+    assert "PlatformError: out of memory" in failure(tmp_path)

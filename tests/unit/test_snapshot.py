@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from sentiment.model import LSTMClassifier, LSTMSettings
-from sentiment.snapshot import pack, restore
+from sentiment.snapshot import before, pack, restore
 from sentiment.training import State
 
 SIZES = LSTMSettings(vocabulary_size=9, embedding_dim=2, hidden_dim=3)
@@ -27,7 +27,7 @@ def test_everything_comes_back() -> None:
     model, optimizer = _trained()
     state = State(epoch=2, rows=7, loss_sum=0.1 + 0.2, seconds=3.5, best_epoch=1,
                   best={"dense.bias": torch.tensor([4.0])},
-                  history=[{"epoch": 1.0}, {"epoch": 2.0}])
+                  history=[{"epoch": 1.0}, {"epoch": 2.0}], earlier=[{"epoch": 1.0}])
     content = pack(model, optimizer, state)
     expected = torch.rand(3)
     other, other_optimizer = _network()
@@ -43,6 +43,19 @@ def test_everything_comes_back() -> None:
 def test_before_the_first_step_there_is_nothing_to_remember() -> None:
     content = pack(*_network(), State())
     assert restore(content, *_network()) == State()
+
+
+def test_the_models_of_earlier_stages_come_back_in_order() -> None:
+    state = State(before=[torch.tensor([float(stage)]) for stage in range(12)])
+    content = pack(*_network(), state)
+    assert [model.item() for model in before(content)] == [*range(12)]
+    assert [model.item() for model in restore(content, *_network()).before] == [*range(12)]
+
+
+@pytest.mark.parametrize("content", [b"", b"no snapshot at all"])
+def test_what_is_no_snapshot_holds_no_earlier_models(content: bytes) -> None:
+    with pytest.raises(ValueError, match="not a usable checkpoint"):
+        before(content)
 
 
 def test_it_is_no_pickle() -> None:
