@@ -1,9 +1,9 @@
-"""How `ngrams` learns: from the labelled reviews, then from all of them.
+"""How `ngrams` learns: from the labelled reviews, then twice from all of them.
 
-Most reviews there are have no label. What the first round has learned gives them the labels that it
-finds likely, and the second round learns from all reviews: what is likely of a whole review teaches
-words and phrases that stood in no labelled one (self-training: Yarowsky 1995; Lee, "Pseudo-Label",
-2013). Without unlabelled reviews there is one round.
+Most reviews there are have no label. Each round gives them the labels that the round before finds
+likely, and learns from all reviews: what is likely of a whole review teaches words and phrases that
+stood in no labelled one (self-training: Yarowsky 1995; Lee, "Pseudo-Label", 2013). Without
+unlabelled reviews there is one round.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from contract.errors import UserError
 from sentiment import training
 from sentiment.calibration import temperature
 from sentiment.device import Device
@@ -37,12 +38,20 @@ log = logging.getLogger(__name__)
 SHARPNESS = 20.0
 """Of guesses: a review is taken for what it seems to be, unless that is next to nothing."""
 
+ROUNDS = 3
+
 
 def learn_ngrams(reviews: Reviews, run: Run, hyperparameters: Mapping[str, Any]) -> Learned:
-    """One round, or two if there are unlabelled reviews; then the temperature."""
+    """One round, or all if there are unlabelled reviews; then the temperature.
+
+    Raises:
+        UserError: there is not one word to learn from.
+    """
     every = [*reviews.train.sequences, *reviews.unlabelled]
     rare = rare_below(len(every))
     known = choose_features(every, rare, run.check)
+    if not len(known):
+        raise UserError("the reviews to learn from have no words")
     log.info("%d features are in at least %d of %d reviews", len(known), rare, len(every))
     index = Index(known)
     train, validation = (Data(_numbers(index, data.sequences, run.check), data.labels)
@@ -52,23 +61,28 @@ def learn_ngrams(reviews: Reviews, run: Run, hyperparameters: Mapping[str, Any])
     models, state = learned_before(run.store), State()
     if any(len(weights) != len(known) + 1 for weights in models):
         models = []  # of an image that saw other features in the same data
-    for number in range(len(models), 2 if unlabelled else 1):
+    # The epoch, counted over all rounds, that each model is of.
+    ends = [run.settings.epochs * (number + 1) for number in range(len(models))]
+    for number in range(len(models), ROUNDS if unlabelled else 1):
         data = train
         if number:
             data = Data([*train.sequences, *unlabelled],
-                        np.concatenate([train.labels, guesses(models[0], unlabelled)]))
+                        np.concatenate([train.labels, guesses(models[-1], unlabelled)]))
         log.info("round %d: learning from %d reviews", number + 1, len(data))
         learner = NgramLearner(ratios(data.sequences, data.labels, len(known)))
         state = learn(learner.to(run.device.device), data, validation, run,
                       State(before=models, earlier=[*state.earlier, *state.history]))
         if models and not state.best:
             break  # told to stop: the round before is complete, and says more
-        models = [*models, learner.weights(state.best)]
+        # At the end of a round the learning rate is 0, and what came before was on its way.
+        whole = state.epoch == run.settings.epochs
+        models = [*models, learner.weights({} if whole else state.best)]
+        ends.append(len(state.earlier) + (state.epoch if whole else state.best_epoch))
         if run.should_stop():
             break
     best = _better_round(models, validation)
     return _calibrated(condensed(models[best], known, reviews.vocabulary_size),
-                       reviews.validation, state, best)
+                       reviews.validation, state, ends[best])
 
 
 def guesses(weights: Tensor, sequences: Sequence[Numbers]) -> npt.NDArray[np.float32]:
@@ -90,8 +104,8 @@ def _better_round(models: Sequence[Tensor], validation: Data) -> int:
     positive = validation.labels > 0.5
     right = [int(((_log_odds(weights, validation.sequences) > 0) == positive).sum())
              for weights in models]
-    if right[1] >= right[0]:
-        return 1
+    if right[-1] >= right[0]:
+        return len(models) - 1
     log.warning("the reviews without a label did not help; the model without them is kept")
     return 0
 
@@ -104,11 +118,9 @@ def _numbers(index: Index, sequences: Sequence[Ids], check: Callable[[], None]) 
     return found
 
 
-def _calibrated(network: NgramClassifier, validation: Data, state: State, best: int) -> Learned:
+def _calibrated(network: NgramClassifier, validation: Data, state: State, epoch: int) -> Learned:
     """Divide by the temperature, and measure what is kept as it is kept."""
     history = [*state.earlier, *state.history]
-    epoch = len(state.earlier) + state.best_epoch if best or not state.earlier else (
-        _best_epoch(state.earlier))
     facts: dict[str, Any] = {"best_epoch": epoch, "epochs": len(history)}
     metrics = dict(history[epoch - 1]) if epoch else {}
     if len(validation) and metrics:
@@ -121,10 +133,3 @@ def _calibrated(network: NgramClassifier, validation: Data, state: State, best: 
         metrics |= {f"validation:{name}": value for name, value in figures.items()}
         metrics["validation:best_accuracy"] = figures["accuracy"]
     return Learned(network, state, metrics, facts)
-
-
-def _best_epoch(history: Sequence[Mapping[str, float]]) -> int:
-    """The epoch, from 1, whose model was kept of a whole round."""
-    best = history[-1].get("validation:best_accuracy")
-    return next((at for at, metrics in enumerate(history, 1)
-                 if metrics.get("validation:accuracy") == best), len(history))
