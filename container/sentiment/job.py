@@ -49,6 +49,7 @@ def _train(job: TrainingJob, prepared: Prepared, device: Device) -> None:
     settings = _settings(hyper)
     training.seed_everything(settings.seed)
     reviews = Reviews(prepared.train, prepared.validation, prepared.unlabelled,
+                      prepared.set_aside,
                       max(prepared.pipeline.vocabulary.values(), default=1) + 1)
     learned = _LEARN[str(hyper["architecture"])](reviews, Run(
         settings, device, _store(job, prepared, settings), should_stop=lambda: bool(job.stop),

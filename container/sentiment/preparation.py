@@ -39,6 +39,8 @@ class Prepared:
     test: Data | None
     """Read before training, so that what is wrong with it is said before hours are spent."""
     unlabelled: Sequence[Ids]
+    set_aside: bool
+    """Whether `validation` is a part of the training channel."""
     facts: dict[str, Any]
 
 
@@ -74,7 +76,7 @@ def prepare(job: TrainingJob) -> Prepared:
         facts["unlabelled_fingerprint"] = Reviews(labels=[0] * len(others),
                                                   texts=others).fingerprint()
     return Prepared(hyper, pipeline, train, validation, test,
-                    list(_encoded(others, pipeline, check)), facts)
+                    list(_encoded(others, pipeline, check)), bool(chosen.any()), facts)
 
 
 def _read(job: TrainingJob, channel: Channel, unlabelled: bool = False) -> Reviews:

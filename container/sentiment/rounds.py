@@ -30,6 +30,8 @@ class Reviews:
     train: Data
     validation: Data
     unlabelled: Sequence[Ids]
+    set_aside: bool
+    """Whether those for choosing are training reviews, and may be learned from in the end."""
     vocabulary_size: int
     """Ids there are."""
 

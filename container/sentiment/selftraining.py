@@ -1,9 +1,13 @@
-"""How `ngrams` learns: from the labelled reviews, then twice from all of them.
+"""How `ngrams` learns: from the labelled reviews, from all of them, and once more to be kept.
 
-Most reviews there are have no label. Each round gives them the labels that the round before finds
+Most reviews there are have no label. The second round gives them the labels that the first finds
 likely, and learns from all reviews: what is likely of a whole review teaches words and phrases that
 stood in no labelled one (self-training: Yarowsky 1995; Lee, "Pseudo-Label", 2013). Without
-unlabelled reviews there is one round.
+unlabelled reviews there is no second round.
+
+Reviews that were set aside from the training channel have then done their work: accuracy and
+temperature are known, and the last round learns from them too, with guesses made anew. A validation
+channel is never learned from; with one, there is no last round.
 """
 
 from __future__ import annotations
@@ -38,11 +42,11 @@ log = logging.getLogger(__name__)
 SHARPNESS = 20.0
 """Of guesses: a review is taken for what it seems to be, unless that is next to nothing."""
 
-ROUNDS = 3
+_NONE = Data([], np.zeros(0, np.float32))
 
 
 def learn_ngrams(reviews: Reviews, run: Run, hyperparameters: Mapping[str, Any]) -> Learned:
-    """One round, or all if there are unlabelled reviews; then the temperature.
+    """All rounds that there is something to learn for.
 
     Raises:
         UserError: there is not one word to learn from.
@@ -63,26 +67,49 @@ def learn_ngrams(reviews: Reviews, run: Run, hyperparameters: Mapping[str, Any])
         models = []  # of an image that saw other features in the same data
     # The epoch, counted over all rounds, that each model is of.
     ends = [run.settings.epochs * (number + 1) for number in range(len(models))]
-    for number in range(len(models), ROUNDS if unlabelled else 1):
-        data = train
-        if number:
-            data = Data([*train.sequences, *unlabelled],
-                        np.concatenate([train.labels, guesses(models[-1], unlabelled)]))
-        log.info("round %d: learning from %d reviews", number + 1, len(data))
+
+    def learn_round(data: Data, held_out: Data) -> Tensor | None:
+        """What a round has learned; None if it was told to stop, and an earlier one says more."""
+        nonlocal state
+        log.info("round %d: learning from %d reviews", len(models) + 1, len(data))
         learner = NgramLearner(ratios(data.sequences, data.labels, len(known)))
-        state = learn(learner.to(run.device.device), data, validation, run,
+        state = learn(learner.to(run.device.device), data, held_out, run,
                       State(before=models, earlier=[*state.earlier, *state.history]))
-        if models and not state.best:
-            break  # told to stop: the round before is complete, and says more
         # At the end of a round the learning rate is 0, and what came before was on its way.
         whole = state.epoch == run.settings.epochs
-        models = [*models, learner.weights({} if whole else state.best)]
+        if models and not state.best:
+            return None
         ends.append(len(state.earlier) + (state.epoch if whole else state.best_epoch))
+        return learner.weights({} if whole else state.best)
+
+    for number in range(len(models), 2 if unlabelled else 1):
+        data = _joined(train, unlabelled, models[0]) if number else train
+        weights = learn_round(data, validation)
+        models = models if weights is None else [*models, weights]
         if run.should_stop():
             break
     best = _better_round(models, validation)
-    return _calibrated(condensed(models[best], known, reviews.vocabulary_size),
-                       reviews.validation, state, ends[best])
+    measured, kept = ends[best], ends[best]
+    network = condensed(models[best], known, reviews.vocabulary_size)
+    figures = _calibrated(network, reviews.validation)
+    if reviews.set_aside and not run.should_stop():
+        every_label = Data([*train.sequences, *validation.sequences],
+                           np.concatenate([train.labels, validation.labels]))
+        weights = learn_round(_joined(every_label, unlabelled if best else [], models[best]), _NONE)
+        if weights is not None and not run.should_stop():
+            network, kept = condensed(weights, known, reviews.vocabulary_size), ends[-1]
+            network.divide(figures["temperature"])
+    history = [*state.earlier, *state.history]
+    facts = {"best_epoch": kept, "measured_epoch": measured, "epochs": len(history),
+             "temperature": figures.pop("temperature", 1.0)}
+    metrics = {**history[measured - 1], **figures} if measured else {}
+    return Learned(network, state, metrics, facts)
+
+
+def _joined(labelled: Data, others: list[Numbers], weights: Tensor) -> Data:
+    """Labelled reviews, and others with the labels that a model guesses."""
+    return Data([*labelled.sequences, *others],
+                np.concatenate([labelled.labels, guesses(weights, others)]))
 
 
 def guesses(weights: Tensor, sequences: Sequence[Numbers]) -> npt.NDArray[np.float32]:
@@ -118,18 +145,15 @@ def _numbers(index: Index, sequences: Sequence[Ids], check: Callable[[], None]) 
     return found
 
 
-def _calibrated(network: NgramClassifier, validation: Data, state: State, epoch: int) -> Learned:
-    """Divide by the temperature, and measure what is kept as it is kept."""
-    history = [*state.earlier, *state.history]
-    facts: dict[str, Any] = {"best_epoch": epoch, "epochs": len(history)}
-    metrics = dict(history[epoch - 1]) if epoch else {}
-    if len(validation) and metrics:
-        cpu = Device(torch.device("cpu"), torch.float32)
-        data = Data([network.prepare(ids) for ids in validation.sequences], validation.labels)
-        odds = training.log_odds(network, data.sequences, cpu)
-        facts["temperature"] = round(temperature(odds, data.labels.astype(np.float64)), 4)
-        network.divide(facts["temperature"])
-        figures = training.evaluate(network, data, cpu) or {}
-        metrics |= {f"validation:{name}": value for name, value in figures.items()}
-        metrics["validation:best_accuracy"] = figures["accuracy"]
-    return Learned(network, state, metrics, facts)
+def _calibrated(network: NgramClassifier, validation: Data) -> dict[str, float]:
+    """Divide by the temperature, and measure the model as it then is; nothing without reviews."""
+    if not len(validation):
+        return {}
+    cpu = Device(torch.device("cpu"), torch.float32)
+    data = Data([network.prepare(ids) for ids in validation.sequences], validation.labels)
+    odds = training.log_odds(network, data.sequences, cpu)
+    found = round(temperature(odds, data.labels.astype(np.float64)), 4)
+    network.divide(found)
+    figures = training.evaluate(network, data, cpu) or {}
+    return {**{f"validation:{name}": value for name, value in figures.items()},
+            "validation:best_accuracy": figures["accuracy"], "temperature": found}
