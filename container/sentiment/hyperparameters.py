@@ -21,8 +21,8 @@ VOCABULARY_SIZES = {"classic": 5000, "tokens": 60_000}
 
 HYPERPARAMETERS = (
     Hyperparameter(name="epochs", kind=int, default=None, minimum=1, maximum=1000,
-                   help="passes over the training reviews; `lstm` 10 unless given, `ngrams` 5 in each of up to "
-                        "three rounds"),
+                   help="passes over the training reviews; `lstm` 10 unless given, `ngrams` 5 in "
+                        "each of up to three rounds"),
     Hyperparameter(name="batch_size", kind=int, default=512, minimum=1, maximum=65536,
                    tunable=True, logarithmic=True, help="reviews per step of the optimiser"),
     Hyperparameter(name="seed", kind=int, default=1, minimum=0, maximum=2**32 - 1,
