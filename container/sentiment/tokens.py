@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from itertools import islice
+from itertools import chain, islice
 from typing import ClassVar, Self
 
 from sentiment.markup import visible_characters, visible_text
@@ -33,6 +33,7 @@ class Tokens:
 
     def __init__(self, vocabulary: Mapping[str, int]) -> None:
         self.vocabulary: Mapping[str, int] = dict(vocabulary)
+        self._ids = _IdsOfPiece(self.vocabulary)
 
     @classmethod
     def fit(cls, texts: Iterable[str], size: int) -> Self:
@@ -44,8 +45,9 @@ class Tokens:
                     in enumerate(ranked[:size - FIRST_WORD], FIRST_WORD)})
 
     def encode(self, text: str) -> list[int]:
-        known = self.vocabulary.get
-        return [known(token, INFREQUENT) for token in _tokens(text)[:MAX_TOKENS]]
+        # No token holds white space, so each piece between is cut once and remembered.
+        pieces = visible_text(_parted(text)).lower().split()
+        return list(islice(chain.from_iterable(map(self._ids.__getitem__, pieces)), MAX_TOKENS))
 
     def spans(self, text: str) -> list[Span]:
         characters = [(lower, start, end)
@@ -58,6 +60,24 @@ class Tokens:
         spans = list(islice(found, MAX_TOKENS))
         # Two parsers that disagree about odd markup would colour the wrong words.
         return spans if [span.id for span in spans] == self.encode(text) else []
+
+
+class _IdsOfPiece(dict[str, tuple[int, ...]]):
+    """A piece of a review without white space -> the ids of its tokens, filled as they are met."""
+
+    CAPACITY = 200_000
+    """Pieces remembered: hostile texts must not grow the memory without end."""
+    _LONGEST = 50
+
+    def __init__(self, vocabulary: Mapping[str, int]) -> None:
+        super().__init__()
+        self._vocabulary = vocabulary
+
+    def __missing__(self, piece: str) -> tuple[int, ...]:
+        ids = tuple(self._vocabulary.get(token, INFREQUENT) for token in _TOKEN.findall(piece))
+        if len(self) < self.CAPACITY and len(piece) <= self._LONGEST:
+            self[piece] = ids
+        return ids
 
 
 def _tokens(text: str) -> list[str]:

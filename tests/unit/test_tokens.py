@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 import corpus
 from sentiment.text import FIRST_WORD, INFREQUENT
-from sentiment.tokens import MAX_TOKENS, Tokens
+from sentiment.tokens import MAX_TOKENS, Tokens, _IdsOfPiece
+from sentiment.tokens import _tokens as tokens_of
 
 # Pieces of reviews, and of markup, that collide when they are joined without spaces.
 PIECES = (
@@ -111,3 +112,21 @@ def test_tokens_that_are_not_known_are_infrequent() -> None:
 @pytest.mark.parametrize("piece", ["y" * 50_000, "!" * 50_000, "1" * 50_000, "a'" * 20_000])
 def test_a_token_of_any_length_takes_no_time(piece: str) -> None:
     assert FITTED.encode(f"film {piece}")[0] == FITTED.vocabulary["film"]
+
+
+def test_pieces_are_remembered_but_not_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_IdsOfPiece, "CAPACITY", 3)
+    pipeline = Tokens({"fine": 2, "film": 3})
+    review = "fine film, fine film! Fine film? fine film; " + "x" * 1000
+    assert pipeline.encode(review) == pipeline.encode(review)
+    assert len(pipeline._ids) == 3
+
+
+@given(st.lists(st.sampled_from(["fine", "film", "don't", ",", " ", "\u2003", "\x1c", "!!", ":-)",
+                                 "<br>"]),
+                max_size=20).map("".join))
+def test_a_piece_is_cut_as_the_whole_text_is(review: str) -> None:
+    vocabulary = {token: number for number, token in enumerate(
+        ["fine", "film", "don't", ",", "!!", ":-)"], 2)}
+    whole = [vocabulary.get(token, 1) for token in tokens_of(review)]
+    assert Tokens(vocabulary).encode(review) == whole
