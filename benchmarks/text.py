@@ -24,10 +24,14 @@ from benchmarks import measure
 from benchmarks.nltk_data import add_nltk_option, unpacked
 from benchmarks.reviews import Review, add_archive_option, read_reviews
 from sentiment.text import Classic
+from sentiment.tokens import Tokens
 
 VOCABULARY_SIZE = 5000
 FITTED_ON = 4000
 """Reviews that the vocabulary is made from; the warm pipeline has read them, too."""
+
+DEFAULT_SIZE = 60_000
+"""Words of the default pipeline, as its vocabulary has."""
 
 PUBLISHED = "published recipe"
 
@@ -46,6 +50,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         warm = Classic.fit((review.content.decode() for review in known), VOCABULARY_SIZE)
         for review in known:
             warm.encode(review.content.decode())
+        default = Tokens.fit((review.content.decode() for review in known), DEFAULT_SIZE)
+        for review in known:
+            default.encode(review.content.decode())
         old = _published(dict(warm.vocabulary))
         old(known[0].content.decode())  # what is loaded on first use
 
@@ -59,6 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             PUBLISHED: lambda at: _run(old, slow.of(at), wanted),
             "classic, cold": lambda at: _run(Classic(warm.vocabulary).encode, cold_part.of(at), []),
             "classic, warm": lambda at: _run(warm.encode, warm_part.of(at), []),
+            "tokens (the default), warm": lambda at: _run(default.encode, warm_part.of(at), []),
             "floor: decode and split": lambda at: _run(_only_split, warm_part.of(at), []),
         })
     compared = fresh[:slow.end(options.rounds)]
