@@ -21,7 +21,7 @@ def pack(model: nn.Module, optimizer: torch.optim.Optimizer, state: State) -> by
     tensors |= {f"optimizer.{name}": value
                 for name, value in optimizer_tensors(optimizer).items()}
     tensors |= {f"best.{name}": value for name, value in state.best.items()}
-    tensors |= {f"before.{stage}": model for stage, model in enumerate(state.before)}
+    tensors |= {f"before.{number}": model for number, model in enumerate(state.before)}
     tensors["random.cpu"] = torch.get_rng_state()
     if torch.cuda.is_available():
         tensors["random.cuda"] = torch.cuda.get_rng_state()
@@ -51,7 +51,7 @@ def restore(content: bytes, model: nn.Module, optimizer: torch.optim.Optimizer) 
 
 
 def before(content: bytes) -> list[Tensor]:
-    """What the stages before this one have learned, which its network is built from.
+    """What the rounds before this one have learned, which its network is built from.
 
     Raises:
         ValueError: the bytes are not a snapshot.

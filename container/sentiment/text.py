@@ -55,6 +55,13 @@ class TextPipeline(Protocol):
         """The same ids with their places, or nothing where the places cannot be told."""
 
 
+def numbered(counts: Counter[str], size: int) -> dict[str, int]:
+    """The most frequent words, numbered from `FIRST_WORD`, so that there are `size` ids in all."""
+    # A Counter keeps the order of first appearance, and sorting keeps the order of equals.
+    ranked = sorted(counts, key=counts.__getitem__, reverse=True)
+    return {word: index for index, word in enumerate(ranked[:size - FIRST_WORD], FIRST_WORD)}
+
+
 class Classic:
     """The course project's pipeline, id for id.
 
@@ -74,15 +81,12 @@ class Classic:
         words: Counter[bytes] = Counter()
         for text in texts:
             words.update(_words(text))
-        # A Counter keeps the order of first appearance, and sorting keeps the order of equals.
         stems: Counter[str] = Counter()
         stemmer = _Stemmer()
         for word, count in words.items():
             if (stem := stemmer.stem(word.decode())) is not None:
                 stems[stem] += count
-        ranked = sorted(stems, key=stems.__getitem__, reverse=True)
-        return cls({stem: index for index, stem
-                    in enumerate(ranked[:size - FIRST_WORD], FIRST_WORD)})
+        return cls(numbered(stems, size))
 
     def encode(self, text: str) -> list[int]:
         # Stop words have the id 0, which `filter` drops; a stem is made once per distinct word.

@@ -13,7 +13,7 @@ from itertools import chain, islice
 from typing import ClassVar, Self
 
 from sentiment.markup import visible_characters, visible_text
-from sentiment.text import FIRST_WORD, INFREQUENT, Span
+from sentiment.text import INFREQUENT, Span, numbered
 
 MAX_TOKENS = 3000
 """Tokens of a review that are read; the longest of the IMDB archive has 2,800."""
@@ -40,9 +40,7 @@ class Tokens:
         counts: Counter[str] = Counter()
         for text in texts:
             counts.update(_tokens(text))
-        ranked = sorted(counts, key=counts.__getitem__, reverse=True)
-        return cls({token: index for index, token
-                    in enumerate(ranked[:size - FIRST_WORD], FIRST_WORD)})
+        return cls(numbered(counts, size))
 
     def encode(self, text: str) -> list[int]:
         # No token holds white space, so each piece between is cut once and remembered.

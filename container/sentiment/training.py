@@ -76,9 +76,9 @@ class State:
     history: list[dict[str, float]] = field(default_factory=list)
     """The metrics of each complete epoch."""
     earlier: list[dict[str, float]] = field(default_factory=list)
-    """The same of the stages before, where there are several (`sentiment.rounds`)."""
+    """The same of the rounds before, where there are several (`sentiment.selftraining`)."""
     before: list[Tensor] = field(default_factory=list)
-    """What those stages have learned, on the CPU, in the form that the architecture chooses."""
+    """What those rounds have learned, on the CPU, in the form that the architecture chooses."""
 
 
 def train(model: Network, optimizer: torch.optim.Optimizer, state: State, data: Data,
