@@ -86,7 +86,7 @@ def test_the_longest_time_counts_whole_rounds(no_account: None, script: Script) 
     (["--ranges", "hidden_dim=128:64"], "must be LOWEST:HIGHEST, or A,B,C"),
     (["--ranges", "learning_rate=0.1:0.2:0.3"], "must be LOWEST:HIGHEST"),
     (["--objective", "accuracy"], "accuracy is no objective; train prints"),
-    (["--strategy", "Grid"], "tries choices only: write embedding_dim=A,B,C"),
+    (["--strategy", "Grid"], "tries choices only: write learning_rate=A,B,C"),
     (["--strategy", "Grid", "--ranges", "hidden_dim=64,128", "batch_size=64,128,256"],
      "tries all 6 combinations: give --jobs 6"),
 ])
