@@ -25,21 +25,35 @@ from sagemaker.core.serializers import CSVSerializer, JSONSerializer, NumpySeria
 import corpus
 import published
 import runtime_standin
+from executables import LSTM, lay_out, train
 from image.engine import Image
 from sentiment.stopwords import ENGLISH
 
 ENDPOINT = "sentiment"
+COURSE = "course"
+"""The endpoint whose model reads the course project's rows: they are ids of its own words."""
 Rows = npt.NDArray[np.int64]
-Ask = Callable[[bytes, str], str]
+Ask = Callable[..., str]
+"""Takes a body, its type, and the endpoint if it is another than `ENDPOINT`."""
 
 
 @pytest.fixture(scope="module")
-def session(image: Image, small_model: Path, surroundings: pytest.MonkeyPatch
+def course_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model of the course project's architecture."""
+    root = lay_out(tmp_path_factory.mktemp("course"), hyperparameters=LSTM)
+    trained = train(root)
+    assert trained.status == 0, trained.log
+    return root / "model"
+
+
+@pytest.fixture(scope="module")
+def session(image: Image, small_model: Path, course_model: Path, surroundings: pytest.MonkeyPatch
             ) -> Iterator[boto3.Session]:
-    """A session whose runtime calls reach the endpoint."""
-    with image.serve(small_model) as server:
-        address = server.wait_until_ready().address()
-        with runtime_standin.running({ENDPOINT: address}) as runtime:
+    """A session whose runtime calls reach the endpoints."""
+    with image.serve(small_model) as server, image.serve(course_model) as course:
+        addresses = {ENDPOINT: server.wait_until_ready().address(),
+                     COURSE: course.wait_until_ready().address()}
+        with runtime_standin.running(addresses) as runtime:
             surroundings.setenv("AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME", runtime.url)
             yield boto3.Session("none", "none", region_name="us-east-1")
 
@@ -47,14 +61,14 @@ def session(image: Image, small_model: Path, surroundings: pytest.MonkeyPatch
 @pytest.fixture(params=["sdk", "boto3"])
 def ask(request: pytest.FixtureRequest, session: boto3.Session) -> Ask:
     """Each of the two clients: gives the answer to a body of a type."""
-    def by_sdk(body: bytes, media: str) -> str:
-        answer = Endpoint(endpoint_name=ENDPOINT).invoke(body, media, session=session)
+    def by_sdk(body: bytes, media: str, endpoint: str = ENDPOINT) -> str:
+        answer = Endpoint(endpoint_name=endpoint).invoke(body, media, session=session)
         with answer.body as stream:
             return str(stream.read().decode())
 
-    def by_boto3(body: bytes, media: str) -> str:
+    def by_boto3(body: bytes, media: str, endpoint: str = ENDPOINT) -> str:
         answer = session.client("sagemaker-runtime").invoke_endpoint(
-            EndpointName=ENDPOINT, Body=body, ContentType=media)
+            EndpointName=endpoint, Body=body, ContentType=media)
         with answer["Body"] as stream:
             return str(stream.read().decode())
 
@@ -90,9 +104,9 @@ def test_a_refusal_arrives_with_the_words_of_the_container(ask: Ask) -> None:
 
 
 @pytest.fixture(scope="module")
-def rows(small_model: Path) -> Rows:
+def rows(course_model: Path) -> Rows:
     """Reviews as the course project encodes them, `length, id_1, ..., id_500`: some chunks."""
-    vocabulary = json.loads((small_model / "vocabulary.json").read_text())
+    vocabulary = json.loads((course_model / "vocabulary.json").read_text())
     encoded = []
     for _, text in corpus.reviews(50, seed=1):
         ids, length = published.convert_and_pad(
@@ -105,7 +119,7 @@ def rows(small_model: Path) -> Rows:
 def expected(session: boto3.Session) -> list[float]:
     """Probabilities of the reviews in `rows`, asked for by their texts."""
     texts = [text for _, text in corpus.reviews(50, seed=1)]
-    endpoint = Endpoint(endpoint_name=ENDPOINT, serializer=JSONSerializer(),
+    endpoint = Endpoint(endpoint_name=COURSE, serializer=JSONSerializer(),
                         deserializer=JSONDeserializer())
     answer = endpoint.invoke(texts, "application/json", session=session).body
     return [one["probability"] for one in answer["predictions"]] * 22
@@ -118,7 +132,7 @@ def expected(session: boto3.Session) -> list[float]:
 def test_the_sdks_own_serializers_carry_encoded_reviews(
         session: boto3.Session, rows: Rows, expected: list[float], media: str, serializer: Any,
         deserializer: Any) -> None:
-    endpoint = Endpoint(endpoint_name=ENDPOINT, serializer=serializer, deserializer=deserializer)
+    endpoint = Endpoint(endpoint_name=COURSE, serializer=serializer, deserializer=deserializer)
     answer = endpoint.invoke(rows[:50], media, session=session).body
     assert np.array(answer, dtype=float).ravel().tolist() == expected[:50]
 
@@ -142,5 +156,5 @@ def test_the_course_projects_chunks_of_rows_are_answered_in_order(
     for chunk in np.array_split(rows, int(rows.shape[0] / 512.0 + 1)):
         body = io.StringIO()
         np.savetxt(body, chunk, fmt=cell, delimiter=",")
-        answers = np.append(answers, read(ask(body.getvalue().encode(), "text/csv")))
+        answers = np.append(answers, read(ask(body.getvalue().encode(), "text/csv", COURSE)))
     assert answers.tolist() == expected
