@@ -23,7 +23,7 @@ import published
 from benchmarks import measure
 from benchmarks.nltk_data import add_nltk_option, unpacked
 from benchmarks.reviews import Review, add_archive_option, read_reviews
-from sentiment.text import Classic
+from sentiment.text import Classic, Ids
 from sentiment.tokens import Tokens
 
 VOCABULARY_SIZE = 5000
@@ -35,7 +35,8 @@ DEFAULT_SIZE = 60_000
 
 PUBLISHED = "published recipe"
 
-Encode = Callable[[str], list[int]]
+Made = Sequence[int] | Ids
+Encode = Callable[[str], Made]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -61,7 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         warm_part = _Slices(fresh, cold_part.end(options.rounds), options.reviews)
         if warm_part.end(options.rounds) > len(fresh):
             raise SystemExit(f"only {len(fresh)} fresh reviews; take fewer rounds or reviews")
-        wanted: list[list[int]] = []
+        wanted: list[Made] = []
         results = measure.alternate(options.rounds, {
             PUBLISHED: lambda at: _run(old, slow.of(at), wanted),
             "classic, cold": lambda at: _run(Classic(warm.vocabulary).encode, cold_part.of(at), []),
@@ -70,7 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             "floor: decode and split": lambda at: _run(_only_split, warm_part.of(at), []),
         })
     compared = fresh[:slow.end(options.rounds)]
-    different = sum(ids != warm.encode(review.content.decode())
+    different = sum(list(ids) != warm.encode(review.content.decode()).tolist()
                     for ids, review in zip(wanted, compared, strict=True))
     print(about)
     print(_table(results))
@@ -93,7 +94,7 @@ class _Slices:
         return self.start + rounds * self.size
 
 
-def _run(encode: Encode, reviews: Sequence[Review], made: list[list[int]]) -> measure.Round:
+def _run(encode: Encode, reviews: Sequence[Review], made: list[Made]) -> measure.Round:
     """Time `encode` from the bytes on; the ids go into `made`."""
     def work() -> int:
         made.extend([encode(review.content.decode()) for review in reviews])

@@ -19,7 +19,7 @@ from sentiment.batches import MICRO_BATCH, by_length, make_batch
 from sentiment.encoded import parse_row
 from sentiment.explanation import contributions, word_list
 from sentiment.loading import load_model
-from sentiment.text import MAX_WORDS
+from sentiment.text import MAX_WORDS, Ids
 
 LONGEST_REVIEW = 100_000
 """Characters of one review; the longest in IMDB has 14,000."""
@@ -114,7 +114,7 @@ class SentimentPredictor:
     def predict(self, instances: Sequence[Instance],
                 check: Callable[[], None] = lambda: None) -> list[Answer]:
         """Answer in order; explained texts get the contribution of each word."""
-        sequences = []
+        sequences: list[Sequence[int] | Ids] = []
         for place, instance in enumerate(instances):
             if place % MICRO_BATCH == 0:
                 check()
@@ -132,7 +132,7 @@ class SentimentPredictor:
                                lambda sequences: self._log_odds(sequences, check))
         return word_list(spans, values)
 
-    def _log_odds(self, sequences: Sequence[Sequence[int]], check: Callable[[], None],
+    def _log_odds(self, sequences: Sequence[Sequence[int] | Ids], check: Callable[[], None],
                   ) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
         scores = np.empty(len(sequences))
         read = [self._network.prepare(ids) for ids in sequences]

@@ -7,15 +7,21 @@ in the artifact with its vocabulary, so that training and serving cannot drift a
 from __future__ import annotations
 
 import re
+from array import array
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from itertools import islice
 from typing import ClassVar, NamedTuple, Protocol, Self
 
+import numpy as np
+import numpy.typing as npt
+
 from sentiment.markup import visible_characters, visible_text
 from sentiment.stopwords import ENGLISH
 
-NO_WORD = 0
+Ids = npt.NDArray[np.int32]
+"""Of the words of a review, in reading order."""
+
 INFREQUENT = 1
 FIRST_WORD = 2
 MAX_WORDS = 500
@@ -48,7 +54,7 @@ class TextPipeline(Protocol):
     def fit(cls, texts: Iterable[str], size: int) -> Self:
         """Choose the vocabulary: at most `size` ids, those below `FIRST_WORD` included."""
 
-    def encode(self, text: str) -> list[int]:
+    def encode(self, text: str) -> Ids:
         """The ids of a review, without padding; empty when it holds no word."""
 
     def spans(self, text: str) -> list[Span]:
@@ -60,6 +66,16 @@ def numbered(counts: Counter[str], size: int) -> dict[str, int]:
     # A Counter keeps the order of first appearance, and sorting keeps the order of equals.
     ranked = sorted(counts, key=counts.__getitem__, reverse=True)
     return {word: index for index, word in enumerate(ranked[:size - FIRST_WORD], FIRST_WORD)}
+
+
+def packed(ids: Iterable[int]) -> bytes:
+    """Ids as `unpacked` takes them."""
+    return array("i", ids).tobytes()
+
+
+def unpacked(pieces: Iterable[bytes], most: int) -> Ids:
+    """The first `most` ids of all pieces; joining bytes costs less than listing numbers."""
+    return np.frombuffer(b"".join(pieces), np.int32)[:most]
 
 
 class Classic:
@@ -88,22 +104,20 @@ class Classic:
                 stems[stem] += count
         return cls(numbered(stems, size))
 
-    def encode(self, text: str) -> list[int]:
-        # Stop words have the id 0, which `filter` drops; a stem is made once per distinct word.
-        return list(islice(filter(None, map(self._ids.__getitem__, _words(text))), MAX_WORDS))
+    def encode(self, text: str) -> Ids:
+        # Stop words are no bytes at all; a stem is made once per distinct word.
+        return unpacked(map(self._ids.__getitem__, _words(text)), MAX_WORDS)
 
     def spans(self, text: str) -> list[Span]:
         characters = [(lower, start, end) for character, start, end in visible_characters(text)
                       for lower in character.lower()]
         cleaned = "".join(lower for lower, _, _ in characters)
-        found = (Span(characters[match.start()][1], characters[match.end() - 1][2],
-                      self._ids[match[0].encode()]) for match in _WORD.finditer(cleaned))
-        spans = list(islice((span for span in found if span.id), MAX_WORDS))
+        found = (Span(characters[match.start()][1], characters[match.end() - 1][2], index)
+                 for match in _WORD.finditer(cleaned)
+                 for index in array("i", self._ids[match[0].encode()]))
+        spans = list(islice(found, MAX_WORDS))
         # Two parsers that disagree about odd markup would colour the wrong words.
-        return spans if [span.id for span in spans] == self.encode(text) else []
-
-
-PIPELINES: Mapping[str, type[Classic]] = {Classic.name: Classic}
+        return spans if [span.id for span in spans] == self.encode(text).tolist() else []
 
 
 def _words(text: str) -> list[bytes]:
@@ -129,8 +143,8 @@ class _Stemmer:
         return word if len(word) > self.LONGEST else str(self._porter.stem(word))
 
 
-class _IdOfWord(dict[bytes, int]):
-    """Raw word -> id, filled as words are met; 0 for a stop word."""
+class _IdOfWord(dict[bytes, bytes]):
+    """Raw word -> id, packed, filled as words are met; nothing for a stop word."""
 
     CAPACITY = 200_000
     """Distinct words remembered: hostile texts must not grow the memory without end."""
@@ -140,9 +154,9 @@ class _IdOfWord(dict[bytes, int]):
         self._vocabulary = vocabulary
         self._stemmer = _Stemmer()
 
-    def __missing__(self, word: bytes) -> int:
+    def __missing__(self, word: bytes) -> bytes:
         stem = self._stemmer.stem(word.decode())
-        identifier = NO_WORD if stem is None else self._vocabulary.get(stem, INFREQUENT)
+        ids = b"" if stem is None else packed([self._vocabulary.get(stem, INFREQUENT)])
         if len(self) < self.CAPACITY and len(word) <= _Stemmer.LONGEST:
-            self[word] = identifier
-        return identifier
+            self[word] = ids
+        return ids

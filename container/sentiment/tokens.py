@@ -9,11 +9,11 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from itertools import chain, islice
+from itertools import islice
 from typing import ClassVar, Self
 
 from sentiment.markup import visible_characters, visible_text
-from sentiment.text import INFREQUENT, Span, numbered
+from sentiment.text import INFREQUENT, Ids, Span, numbered, packed, unpacked
 
 MAX_TOKENS = 3000
 """Tokens of a review that are read; the longest of the IMDB archive has 2,800."""
@@ -42,10 +42,10 @@ class Tokens:
             counts.update(_tokens(text))
         return cls(numbered(counts, size))
 
-    def encode(self, text: str) -> list[int]:
+    def encode(self, text: str) -> Ids:
         # No token holds white space, so each piece between is cut once and remembered.
         pieces = visible_text(_parted(text)).lower().split()
-        return list(islice(chain.from_iterable(map(self._ids.__getitem__, pieces)), MAX_TOKENS))
+        return unpacked(map(self._ids.__getitem__, pieces), MAX_TOKENS)
 
     def spans(self, text: str) -> list[Span]:
         characters = [(lower, start, end)
@@ -57,11 +57,11 @@ class Tokens:
                  for match in _TOKEN.finditer(lowered))
         spans = list(islice(found, MAX_TOKENS))
         # Two parsers that disagree about odd markup would colour the wrong words.
-        return spans if [span.id for span in spans] == self.encode(text) else []
+        return spans if [span.id for span in spans] == self.encode(text).tolist() else []
 
 
-class _IdsOfPiece(dict[str, tuple[int, ...]]):
-    """A piece of a review without white space -> the ids of its tokens, filled as they are met."""
+class _IdsOfPiece(dict[str, bytes]):
+    """A piece of a review without white space -> the ids of its tokens, packed, as it is met."""
 
     CAPACITY = 200_000
     """Pieces remembered: hostile texts must not grow the memory without end."""
@@ -71,8 +71,8 @@ class _IdsOfPiece(dict[str, tuple[int, ...]]):
         super().__init__()
         self._vocabulary = vocabulary
 
-    def __missing__(self, piece: str) -> tuple[int, ...]:
-        ids = tuple(self._vocabulary.get(token, INFREQUENT) for token in _TOKEN.findall(piece))
+    def __missing__(self, piece: str) -> bytes:
+        ids = packed(self._vocabulary.get(token, INFREQUENT) for token in _TOKEN.findall(piece))
         if len(self) < self.CAPACITY and len(piece) <= self._LONGEST:
             self[piece] = ids
         return ids
