@@ -67,8 +67,8 @@ def training_cases(marker: Path) -> dict[str, dict[str, str | bytes]]:
         "unknown hyperparameter": {csv: GOOD_CSV, settings: '{"epoch": "3"}'},
         "impossible hyperparameter": {csv: GOOD_CSV, settings: '{"epochs": "0", "seed": "x"}'},
         "hyperparameters are not JSON": {csv: GOOD_CSV, settings: '{"epochs": '},
-        "Pipe mode": {csv: GOOD_CSV, "config/inputdataconfig.json":
-                      '{"train": {"TrainingInputMode": "Pipe"}}'},
+        "an input mode that there is not": {csv: GOOD_CSV, "config/inputdataconfig.json":
+                                            '{"train": {"TrainingInputMode": "Stream"}}'},
         "CSV: a label that is neither": {csv: GOOD_CSV + "maybe,what a film\n"},
         "CSV: unquoted commas": {csv: GOOD_CSV + "1,good, really, good\n"},
         "CSV: unclosed quote": {csv: GOOD_CSV + '1,"no end\n'},

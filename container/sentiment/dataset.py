@@ -5,6 +5,8 @@ Three layouts are told apart by content type, suffix and header:
 - folders `pos/*.txt` and `neg/*.txt`, one review a file, as in the IMDB archive;
 - tables of texts: CSV with a header, or JSON Lines (`sentiment.tables`);
 - the course project's rows of ids without a header (`sentiment.encoded`).
+
+A pipe has a layout of its own (`sentiment.piped`).
 """
 
 from __future__ import annotations
@@ -12,22 +14,23 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
-
-import numpy as np
-import numpy.typing as npt
+from typing import NamedTuple, TypeVar
 
 from contract.errors import UserError
 from contract.jobconfig import Channel
-from sentiment import encoded, labels, tables
+from sentiment import encoded, labels, piped, tables
+from sentiment.ragged import Ids, Ragged
 from sentiment.sources import UNLABELLED_FOLDER, Source, find_sources
+from sentiment.spool import Texts
 
 log = logging.getLogger(__name__)
 
 _KINDS = ("expected pos/*.txt and neg/*.txt, a .csv with a header, a .jsonl, or encoded rows with "
           "word_dict")
+
+T = TypeVar("T")
 
 _SIDES = {"pos": labels.POSITIVE, "neg": labels.NEGATIVE}
 
@@ -36,7 +39,7 @@ class Example(NamedTuple):
     """A labelled review: its text, or the ids of its words where it was encoded before."""
 
     label: int
-    review: str | npt.NDArray[np.int32]
+    review: str | Ids
 
 
 @dataclass
@@ -44,11 +47,11 @@ class Reviews:
     """All labelled reviews of a channel, in the order of its files."""
 
     labels: list[int] = field(default_factory=list)
-    texts: list[str] = field(default_factory=list)
-    encoded: list[npt.NDArray[np.int32]] = field(default_factory=list)
+    texts: Sequence[str] = ()
+    encoded: Sequence[Ids] = ()
     """Ids instead of texts; `vocabulary` says what they stand for."""
     vocabulary: Mapping[str, int] | None = None
-    unlabelled: list[str] = field(default_factory=list)
+    unlabelled: Sequence[str] = ()
     """Texts of reviews beside them whose label nobody knows; only where they are asked for."""
 
     def __len__(self) -> int:
@@ -88,75 +91,92 @@ class BadRows:
 
 
 def read_reviews(channel: Channel, *, max_bad_rows: int = 0, unlabelled: bool = False,
-                 check: Callable[[], None] = lambda: None) -> Reviews:
+                 whole: bool = True, check: Callable[[], None] = lambda: None) -> Reviews:
     """Read a whole channel; `check` is called for every review and may raise to stop.
 
-    With `unlabelled`, the folder `unsup` beside `pos` and `neg` is read too.
+    Args:
+        channel: files, or a pipe.
+        max_bad_rows: how many rows that cannot be used are left out before it is an error.
+        unlabelled: whether to read the folder `unsup` beside `pos` and `neg` too.
+        whole: whether both classes must be there; a shard may lack one, or all reviews.
+        check: called while bytes are waited for, too.
 
     Raises:
         UserError: with file and line, what was found and what was expected.
+        PlatformError: there is no room for the texts.
     """
-    sources = find_sources(channel, unlabelled)
-    bad = BadRows(max_bad_rows)
-    reviews = Reviews()
-    if unlabelled:
-        sources, beside = _parted(sources)
-        for text in _texts(beside, bad):
-            check()
-            reviews.unlabelled.append(text)
-    examples = _folder_examples(channel, sources, bad)
-    if examples is None:
-        sources, reviews.vocabulary = encoded.take_word_dict(sources)
-        examples = _table_examples(channel, sources, reviews.vocabulary, bad)
-    for example in examples:
-        check()
-        reviews.labels.append(example.label)
-        if isinstance(example.review, str):
-            reviews.texts.append(example.review)
-        else:
-            reviews.encoded.append(example.review)
-    _check_whole(channel, reviews)
+    bad, beside, vocabulary = BadRows(max_bad_rows), Texts(), None
+    examples: Iterator[Example]
+    if channel.pipe:
+        examples = map(Example._make, piped.read(channel, channel.pipe, bad.add, check))
+    else:
+        sources = find_sources(channel, unlabelled)
+        if unlabelled:
+            sources, others = _parted(sources)
+            beside.extend(_checked(_texts(others, bad), check))
+        found = _folder_examples(channel, sources, bad)
+        if found is None:
+            sources, vocabulary = encoded.take_word_dict(sources)
+            found = _table_examples(channel, sources, vocabulary, bad)
+        examples = found
+    reviews = _collected(channel, _checked(examples, check), vocabulary)
+    reviews.unlabelled = beside
+    if whole:
+        require_both_classes(channel.name, reviews.counts)
     return reviews
 
 
 def read_texts(channel: Channel, *, max_bad_rows: int = 0,
-               check: Callable[[], None] = lambda: None) -> list[str]:
-    """The texts of a channel of reviews without labels: `.txt` files, CSV or JSON Lines.
+               check: Callable[[], None] = lambda: None) -> Texts:
+    """The texts of a channel of reviews without labels: `.txt` files, CSV, JSON Lines, or a pipe.
 
     Labels that stand beside them are not looked at.
 
     Raises:
-        UserError: as `read_reviews`.
+        UserError, PlatformError: as `read_reviews`.
     """
     bad = BadRows(max_bad_rows)
-    found = []
-    sources = find_sources(channel, unlabelled=True)
-    for source in sources:
-        kind = tables.kind_of(source, channel.content_type)
-        if source.path.suffix == ".txt":
-            texts = _texts([source], bad)
-        elif kind is not None and kind in tables.READERS:
-            texts = (text for _, text in tables.READERS[kind](source, bad.add, False))
-        else:
-            raise UserError(f"{source.name}: of no kind that is read here; expected texts without "
-                            "labels as .txt files, a .csv with a header, or a .jsonl")
-        for text in texts:
-            check()
-            found.append(text)
-    return found
+    if channel.pipe:
+        pairs = piped.read(channel, channel.pipe, bad.add, check, labelled=False)
+        return Texts(_checked((text for _, text in pairs), check))
+    return Texts(_checked(_unlabelled_texts(channel, bad), check))
 
 
-def _check_whole(channel: Channel, reviews: Reviews) -> None:
-    if not reviews.labels:
-        raise UserError(f"channel {channel.name!r} has no labelled review; {_KINDS}")
-    if reviews.texts and reviews.encoded:
+def require_both_classes(channel: str, counts: Mapping[str, int]) -> None:
+    """Raises UserError: the channel has no review, or all of them have the same label."""
+    if not any(counts.values()):
+        raise UserError(f"channel {channel!r} has no labelled review; {_KINDS}")
+    for name, count in counts.items():
+        if count == 0:
+            raise UserError(f"channel {channel!r}: class {name!r} is empty; every review "
+                            f"found ({sum(counts.values())} in all) has the other label")
+
+
+def _collected(channel: Channel, examples: Iterator[Example],
+               vocabulary: Mapping[str, int] | None) -> Reviews:
+    """The examples, texts or ids, where many of them take little memory."""
+    reviews, texts = Reviews(vocabulary=vocabulary), Texts()
+
+    def encoded_reviews() -> Iterator[Ids]:
+        for label, review in examples:
+            reviews.labels.append(label)
+            if isinstance(review, str):
+                texts.append(review)
+            else:
+                yield review
+
+    reviews.encoded, reviews.texts = Ragged.of(encoded_reviews()), texts
+    if texts and reviews.encoded:
         raise UserError(f"channel {channel.name!r} mixes texts and encoded rows; give one kind")
     if not reviews.encoded:
         reviews.vocabulary = None
-    for name, count in reviews.counts.items():
-        if count == 0:
-            raise UserError(f"channel {channel.name!r}: class {name!r} is empty; every review "
-                            f"found ({len(reviews)} in all) has the other label")
+    return reviews
+
+
+def _checked(items: Iterator[T], check: Callable[[], None]) -> Iterator[T]:
+    for item in items:
+        check()
+        yield item
 
 
 def _folder_examples(channel: Channel, sources: list[Source],
@@ -182,10 +202,13 @@ def _folder_examples(channel: Channel, sources: list[Source],
 
 def _parted(sources: list[Source]) -> tuple[list[Source], list[Source]]:
     """All but the unlabelled reviews of the IMDB archive, and those."""
-    beside = [source for source in sources
-              if source.path.suffix == ".txt" and source.path.parent.name == UNLABELLED_FOLDER]
-    known = set(map(id, beside))
-    return [source for source in sources if id(source) not in known], beside
+    rest: list[Source] = []
+    beside: list[Source] = []
+    for source in sources:
+        path = source.path
+        unlabelled = path.suffix == ".txt" and path.parent.name == UNLABELLED_FOLDER
+        (beside if unlabelled else rest).append(source)
+    return rest, beside
 
 
 def _folder_reviews(files: list[Source], bad: BadRows) -> Iterator[Example]:
@@ -211,17 +234,28 @@ def _table_examples(channel: Channel, sources: list[Source],
                     vocabulary: Mapping[str, int] | None, bad: BadRows) -> Iterator[Example]:
     ignored = []
     for source in sources:
-        kind = tables.kind_of(source, channel.content_type)
-        if kind is None:
-            ignored.append(source.name)
-            if len(ignored) == len(sources):
-                raise UserError(f"{ignored[0]}: of no kind that is read here; {_KINDS}")
-        elif kind == "encoded":
-            for label, ids in encoded.read_rows(source, vocabulary, bad.add):
-                yield Example(label, ids)
-        else:
-            for label, text in tables.READERS[kind](source, bad.add, True):
-                yield Example(label, text)
+        with tables.opened(source, channel.content_type) as table:
+            if table.kind is None:
+                ignored.append(source.name)
+                if len(ignored) == len(sources):
+                    raise UserError(f"{ignored[0]}: of no kind that is read here; {_KINDS}")
+            elif table.kind == "encoded":
+                yield from map(Example._make, encoded.read_rows(table, vocabulary, bad.add))
+            else:
+                yield from map(Example._make, tables.READERS[table.kind](table, bad.add, True))
     if ignored:
         log.warning("channel %s: %d files of unknown kind left out, the first is %s",
                     channel.name, len(ignored), ignored[0])
+
+
+def _unlabelled_texts(channel: Channel, bad: BadRows) -> Iterator[str]:
+    for source in find_sources(channel, unlabelled=True):
+        if source.path.suffix == ".txt":
+            yield from _texts([source], bad)
+            continue
+        with tables.opened(source, channel.content_type) as table:
+            if table.kind is None or table.kind == "encoded":
+                raise UserError(f"{source.name}: of no kind that is read here; expected texts "
+                                "without labels as .txt files, a .csv with a header, or a .jsonl")
+            for _, text in tables.READERS[table.kind](table, bad.add, False):
+                yield text

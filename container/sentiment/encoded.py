@@ -19,7 +19,7 @@ from contract.errors import UserError
 from sentiment import labels
 from sentiment.safepickle import read_word_dict
 from sentiment.sources import Source
-from sentiment.tables import text_lines
+from sentiment.tables import Table, text_lines
 
 Ids = npt.NDArray[np.int32]
 
@@ -59,7 +59,7 @@ def parse_word_dict(content: bytes, name: str) -> dict[str, int]:
     return value
 
 
-def read_rows(source: Source, vocabulary: Mapping[str, int] | None,
+def read_rows(table: Table, vocabulary: Mapping[str, int] | None,
               bad: Callable[[str, object], None]) -> Iterator[tuple[int, Ids]]:
     """(label, ids) of each training row.
 
@@ -67,17 +67,17 @@ def read_rows(source: Source, vocabulary: Mapping[str, int] | None,
         UserError: no word dictionary lies beside the file, or what `bad` raises.
     """
     if vocabulary is None:
-        raise UserError(f"{source.name} line 1: rows of numbers are encoded reviews, but neither "
+        raise UserError(f"{table.name} line 1: rows of numbers are encoded reviews, but neither "
                         f"{_PICKLE} nor {_JSON} lies beside them; or a header is missing")
     size = max(vocabulary.values(), default=1) + 1
-    for number, line in text_lines(source, bad):
+    for number, line in text_lines(table, bad):
         if not line.strip():
             continue
         try:
             label, *rest = next(csv.reader([line]))
             yield labels.read_label(label), parse_row(rest, size)
         except (ValueError, csv.Error) as error:
-            bad(f"{source.name} line {number}", error)
+            bad(f"{table.name} line {number}", error)
 
 
 def parse_row(cells: Sequence[Any], size: int) -> Ids:

@@ -1,7 +1,7 @@
 """The files of a channel: found in a fixed order, opened as streams, archives looked into.
 
-Sources: requirements T14-T16. A channel may be a mount that is fast only when each file is read
-once from front to back, so files are never sought in, mapped or opened twice at the same time.
+Sources: requirements T14-T17. A channel may be a mount that is fast only when each file is read
+once from front to back, so files are never sought in, mapped or opened twice; a pipe cannot be.
 """
 
 from __future__ import annotations
@@ -15,10 +15,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO, Self, cast
+from typing import BinaryIO, cast
 
+from contract.archives import StrictMember
 from contract.errors import UserError
 from contract.jobconfig import Channel
+from contract.pipes import open_pipe
+from sentiment.spool import Spool
 
 UNLABELLED_FOLDER = "unsup"
 """Of the IMDB archive."""
@@ -28,9 +31,9 @@ _ARCHIVES = (".tar", ".tar.gz", ".tgz")
 _NOT_DATA = ("_SUCCESS", "manifest", "-manifest", ".manifest")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Source:
-    """A file, or a member of an archive, with the name that messages call it by."""
+    """A file, a member of an archive or a pipe, with the name that messages call it by."""
 
     name: str
     """Channel and path below it: `train/pos/0_9.txt`."""
@@ -40,7 +43,7 @@ class Source:
 
     @contextmanager
     def stream(self) -> Iterator[BinaryIO]:
-        """The bytes, decompressed.
+        """The bytes, decompressed; open it once.
 
         Raises:
             UserError: compressed data that ends early or is damaged.
@@ -66,6 +69,7 @@ def find_sources(channel: Channel, unlabelled: bool = False) -> list[Source]:
 
     Raises:
         UserError: an archive is damaged or cut off.
+        PlatformError: there is no room for what is in an archive.
     """
     sources: list[Source] = []
     for file in _files(channel.directory):
@@ -75,6 +79,11 @@ def find_sources(channel: Channel, unlabelled: bool = False) -> list[Source]:
         else:
             sources.append(_file_source(file, relative, channel.name))
     return sorted(sources, key=lambda source: source.path.parts)
+
+
+def pipe_source(pipe: Path, check: Callable[[], None]) -> Source:
+    """The pipe of a channel; `check` is called while it is waited for, and may raise to stop."""
+    return Source(pipe.name, PurePosixPath(), lambda: open_pipe(pipe, check))
 
 
 def _files(directory: Path) -> Iterator[Path]:
@@ -103,42 +112,32 @@ def _file_source(file: Path, relative: PurePosixPath, channel: str) -> Source:
 
 
 def _members(archive: Path, name: str, unlabelled: bool) -> list[Source]:
-    """The regular files in an archive, read in one pass and held in memory.
+    """The regular files in an archive, read in one pass and laid aside.
 
     Nothing is extracted, so a member's path can do no harm.
     """
     sources = []
+    contents = Spool()
     try:
         with _decompressed(archive) as file, \
-                tarfile.open(fileobj=file, mode="r|", tarinfo=_Member) as tar:
+                tarfile.open(fileobj=file, mode="r|", tarinfo=StrictMember) as tar:
             for member in tar:
                 path = PurePosixPath(member.name)
                 if not member.isfile() or member.size == 0 or not _is_data(path.name):
                     continue
                 if UNLABELLED_FOLDER in path.parts and not unlabelled:
                     continue
+                if member.issparse():  # a few bytes may say that a terabyte of zeros follows
+                    raise UserError(f"{name}: {path} is a sparse file; pack it as a plain one")
                 stream = tar.extractfile(member)
-                content = stream.read() if stream else b""
-                sources.append(Source(f"{name}:{path}", path, _opener(content)))
+                sources.append(Source(f"{name}:{path}", path, _opener(contents, len(contents))))
+                contents.append(stream.read() if stream else b"")
             while file.read(1 << 16):  # to the end, where gzip has its checksum
                 pass
     except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
         raise UserError(f"{name}: archive is damaged or cut off ({error}); upload it again") \
             from error
     return sources
-
-
-class _Member(tarfile.TarInfo):
-    """Reads headers strictly: tarfile takes a header that is cut or damaged for a happy end."""
-
-    @classmethod
-    def fromtarfile(cls, tarfile_: tarfile.TarFile) -> Self:
-        try:
-            return super().fromtarfile(tarfile_)
-        except tarfile.EOFHeaderError:  # type: ignore[attr-defined]
-            raise  # the block of zeros after the last member
-        except tarfile.HeaderError as error:
-            raise tarfile.ReadError(str(error)) from error
 
 
 @contextmanager
@@ -151,5 +150,5 @@ def _decompressed(archive: Path) -> Iterator[BinaryIO]:
             yield file
 
 
-def _opener(content: bytes) -> Callable[[], BinaryIO]:
-    return lambda: io.BytesIO(content)
+def _opener(contents: Spool, place: int) -> Callable[[], BinaryIO]:
+    return lambda: io.BytesIO(*contents.pieces(place, place + 1))

@@ -130,7 +130,7 @@ def test_tables_are_read(name: str, make_channel: MakeChannel) -> None:
 def test_tables_in_several_files_are_read_one_after_the_other(make_channel: MakeChannel) -> None:
     channel = make_channel({"b.jsonl": JSON_LINES, "a.csv": LABEL_TEXT, "c/d.csv": LABEL_TEXT,
                             "notes.md": "of unknown kind"})
-    assert read_reviews(channel).texts == TEXTS * 3
+    assert list(read_reviews(channel).texts) == TEXTS * 3
 
 
 @pytest.mark.parametrize("name", DICTIONARIES)

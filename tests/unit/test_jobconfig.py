@@ -8,6 +8,7 @@ import pytest
 from contract.errors import UserError
 from contract.jobconfig import (
     Channel,
+    InputMode,
     checkpoint_directory,
     read_channels,
     read_hyperparameters,
@@ -62,11 +63,36 @@ def test_channels_come_from_the_platforms_description(paths: Paths) -> None:
     _config(paths, "inputdataconfig", {
         "train": {"ContentType": "text/csv", "TrainingInputMode": "File",
                   "S3DistributionType": "FullyReplicated", "RecordWrapperType": "None"},
-        "validation": {"TrainingInputMode": "FastFile", "Unknown": [1]}, "odd": None})
+        "validation": {"S3DistributionType": "ShardedByS3Key", "Unknown": [1]}, "odd": None})
     assert read_channels(paths) == {
         "train": Channel("train", paths.data / "train", "text/csv"),
-        "validation": Channel("validation", paths.data / "validation"),
+        "validation": Channel("validation", paths.data / "validation", sharded=True),
         "odd": Channel("odd", paths.data / "odd")}
+
+
+@pytest.mark.parametrize(("stated", "mode"), [
+    ("File", InputMode.FILE), ("FastFile", InputMode.FAST_FILE), ("fastfile", InputMode.FAST_FILE),
+    ("Pipe", InputMode.PIPE), (None, InputMode.FILE), ("", InputMode.FILE)])
+def test_a_channel_has_the_mode_that_is_stated(stated: object, mode: InputMode,
+                                               paths: Paths) -> None:
+    _config(paths, "inputdataconfig", {"train": {"TrainingInputMode": stated}})
+    assert read_channels(paths)["train"].mode is mode
+
+
+def test_a_mode_that_there_is_not_is_named(paths: Paths) -> None:
+    _config(paths, "inputdataconfig", {"train": {"TrainingInputMode": "Fast"}})
+    with pytest.raises(UserError, match="'train' has TrainingInputMode Fast; expected File, Fast"):
+        read_channels(paths)
+
+
+@pytest.mark.parametrize(("wrapper", "wrapped"), [
+    ("RecordIO", True), ("None", False), (None, False)])
+def test_a_pipe_lies_beside_the_folders(wrapper: object, wrapped: bool, paths: Paths) -> None:
+    _config(paths, "inputdataconfig",
+            {"train": {"TrainingInputMode": "Pipe", "RecordWrapperType": wrapper}})
+    channel = read_channels(paths)["train"]
+    assert (channel.pipe, channel.record_io) == (paths.data / "train_0", wrapped)
+    assert not channel.is_empty
 
 
 def test_without_the_description_each_folder_is_a_channel(paths: Paths) -> None:
@@ -80,12 +106,6 @@ def test_without_the_description_each_folder_is_a_channel(paths: Paths) -> None:
 def test_driver_channels_are_ignored_whatever_their_mode(name: str, paths: Paths) -> None:
     _config(paths, "inputdataconfig", {name: {"TrainingInputMode": "Pipe"}, "train": {}})
     assert list(read_channels(paths)) == ["train"]
-
-
-def test_pipe_mode_is_refused_in_words(paths: Paths) -> None:
-    _config(paths, "inputdataconfig", {"train": {"TrainingInputMode": "Pipe"}})
-    with pytest.raises(UserError, match=r"has TrainingInputMode Pipe.*use File or FastFile"):
-        read_channels(paths)
 
 
 def _channel(paths: Paths, name: str, *, empty: bool = False) -> dict[str, Channel]:

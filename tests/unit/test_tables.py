@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import gzip
 import tracemalloc
-from collections.abc import Callable, Iterator
-from pathlib import PurePosixPath
+from collections.abc import Callable
+from itertools import chain, repeat
 
 import pytest
 
 from contract.errors import UserError
 from contract.jobconfig import Channel
 from sentiment.dataset import read_reviews
-from sentiment.sources import Source, find_sources
-from sentiment.tables import READERS, kind_of
+from sentiment.sources import find_sources
+from sentiment.tables import LONGEST_LINE, READERS, Table, opened
 
 MakeChannel = Callable[..., Channel]
 
@@ -136,25 +136,9 @@ def test_the_kind_follows_suffix_then_content_type_then_content(
     name: str, content: str, content_type: str | None, kind: str | None, make_channel: MakeChannel
 ) -> None:
     [source] = find_sources(make_channel({name: content}))
-    assert kind_of(source, content_type) == kind
-
-
-class _Endless:
-    """A file of many rows that exists a piece at a time."""
-
-    def __init__(self, head: bytes, row: bytes, count: int) -> None:
-        self._head, self._row, self._count = head, row, count
-
-    def __iter__(self) -> Iterator[bytes]:
-        yield self._head
-        for _ in range(self._count):
-            yield self._row
-
-    def __enter__(self) -> _Endless:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        return
+    with opened(source, content_type) as table:
+        assert table.kind == kind
+        assert b"".join(table.lines) == content.encode()
 
 
 def _refuse(place: str, problem: object) -> None:
@@ -166,12 +150,44 @@ def _refuse(place: str, problem: object) -> None:
     ("jsonl", b"\n", b'{"label": 1, "text": "' + b"x" * 5000 + b'"}\n'),
 ])
 def test_tables_are_read_as_streams(kind: str, head: bytes, row: bytes) -> None:
-    stream = _Endless(head, row, 4000)  # 20 MB in all
-    source = Source("train/a", PurePosixPath("a"), lambda: stream)  # type: ignore[arg-type, return-value]
+    table = Table("train/a", kind, chain([head], repeat(row, 4000)))  # 20 MB in all
     tracemalloc.start()
     try:
-        labels = [label for label, _ in READERS[kind](source, _refuse, True)]
+        labels = [label for label, _ in READERS[kind](table, _refuse, True)]
         assert labels == [1] * 4000
         assert tracemalloc.get_traced_memory()[1] < 1_000_000
     finally:
         tracemalloc.stop()
+
+
+@pytest.mark.parametrize("again", ["label,text\n", "label,text\r\n", "\ufefflabel,text\n"])
+def test_the_header_may_come_again(again: str, make_channel: MakeChannel) -> None:
+    reviews = read_reviews(make_channel({"a.csv": HEADER + GOOD + again + GOOD}))
+    assert reviews.labels == [1, 0, 1, 0]
+    assert list(reviews.texts) == ["fine", "dull"] * 2
+
+
+def test_another_header_in_the_middle_is_a_bad_row(make_channel: MakeChannel) -> None:
+    channel = make_channel({"a.csv": HEADER + GOOD + "text,label\n"})
+    with pytest.raises(UserError, match=r"^train/a\.csv line 4: label is 'text', expected 0/1"):
+        read_reviews(channel)
+
+
+def test_a_line_without_an_end_is_refused_before_it_fills_the_memory() -> None:
+    lines = (line for line in [b"x" * LONGEST_LINE])
+    with pytest.raises(UserError, match=r"^train/a line 1: longer than 33,554,432 bytes"):
+        list(READERS["jsonl"](Table("train/a", "jsonl", lines), _refuse, True))
+
+
+@pytest.mark.parametrize("line", [
+    '{"source": "fine", "label": 1}', '{"label": "pos", "text": "fine", "source": "a magazine"}',
+    '{"source": "fine", "label": 1, "label-metadata": {"job-name": "x"}}'])
+def test_a_line_of_a_manifest_is_a_review(line: str) -> None:
+    table = Table("train/a", "jsonl", iter([line.encode()]))
+    assert list(READERS["jsonl"](table, _refuse, True)) == [(1, "fine")]
+
+
+def test_an_address_instead_of_a_text_is_a_bad_row(make_channel: MakeChannel) -> None:
+    channel = make_channel({"a.jsonl": '{"source-ref": "s3://bucket/1.txt", "label": 1}\n'})
+    with pytest.raises(UserError, match=r"^train/a\.jsonl line 1: source-ref is an address in S3"):
+        read_reviews(channel)

@@ -43,7 +43,7 @@ def read(place: Path) -> Reviews:
     if not reviews.texts:
         raise ScriptError(f"{place} holds encoded rows; an endpoint and a batch job are asked "
                           "about texts, so give those that they were made from")
-    return Reviews(reviews.texts, reviews.labels)
+    return Reviews(list(reviews.texts), reviews.labels)
 
 
 def read_texts(place: Path) -> list[str]:
