@@ -71,9 +71,11 @@ class Index:
 
     def __init__(self, known: Hashes) -> None:
         self._known = np.append(known, _NOTHING)
-        drawers = np.bincount(known >> _DRAWER, minlength=1 << HASH_BITS >> _DRAWER)
-        self._first = np.concatenate([[0], drawers.cumsum()]).astype(np.int32)
-        self._fullest = int(drawers.max(initial=0))
+        # In place: there are four million drawers, and a server of many models has many of these.
+        drawers = np.zeros((1 << HASH_BITS >> _DRAWER) + 1, np.int32)
+        np.add.at(drawers, (known >> _DRAWER) + 1, 1)
+        self._fullest = int(drawers.max())
+        self._first = np.cumsum(drawers, dtype=np.int32, out=drawers)
 
     def numbers(self, ids: Sequence[int] | Ids) -> Numbers:
         """The numbers of the distinct known features of a review, ascending, from its word ids."""

@@ -11,10 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sentiment.batches import make_batch
+from sentiment.data import Data
 from sentiment.ngram_training import (
     NgramLearner,
     choose_features,
     condensed,
+    prior_weights,
     rare_below,
     ratios,
 )
@@ -88,7 +90,7 @@ def test_few_reviews_make_features_rare_sooner(reviews: int, least: int) -> None
 
 def test_a_ratio_compares_the_shares_of_both_classes() -> None:
     sequences = [np.array(row, np.int32) for row in ([1, 2], [1], [2], [])]
-    found = ratios(sequences, np.array([1, 1, 0, 0.25], np.float32), features=3)
+    found = ratios(Data(sequences, np.array([1, 1, 0, 0.25], np.float32)), features=3)
     # How many positive and negative reviews have each feature, and one more.
     positive, negative = np.array([3, 2, 1]), np.array([1, 2, 1])
     expected = np.log(positive / positive.sum()) - np.log(negative / negative.sum())
@@ -113,6 +115,26 @@ def test_the_model_that_is_kept_says_what_was_learned() -> None:
     batch = make_batch([model.prepare(ids) for ids in REVIEWS])
     torch.testing.assert_close(model(batch.ids, batch.lengths),
                                learner(batch.ids, batch.lengths).detach(), atol=5e-3, rtol=0)
+
+
+def test_a_learner_begins_where_its_prior_ends() -> None:
+    """The prior knows half of the features; the others add nothing yet."""
+    learner, known = _learner()
+    earlier = condensed(learner.weights({}), known, VOCABULARY, most=len(known) // 2)
+    again = NgramLearner(torch.randn(len(known) + 1), prior_weights(earlier, known)).eval()
+    batch = make_batch([Index(known).numbers(ids) for ids in REVIEWS])
+    theirs = make_batch([earlier.prepare(ids) for ids in REVIEWS])
+    torch.testing.assert_close(again(batch.ids, batch.lengths).detach(),
+                               earlier(theirs.ids, theirs.lengths), atol=1e-5, rtol=0)
+    assert torch.equal(again.weights({}), prior_weights(earlier, known))
+
+
+def test_what_is_learned_is_added_to_the_prior() -> None:
+    learner, known = _learner()
+    prior = torch.linspace(-1, 1, len(known) + 1)
+    both = NgramLearner(learner.scale, prior)
+    both.load_state_dict(learner.state_dict())
+    torch.testing.assert_close(both.weights({}), learner.weights({}) + prior)
 
 
 def test_the_features_that_weigh_most_are_kept() -> None:
