@@ -24,6 +24,9 @@ from sentiment.text import MAX_WORDS, Ids
 LONGEST_REVIEW = 100_000
 """Characters of one review; the longest in IMDB has 14,000."""
 
+TEXT_KEYS = ("text", "features", "myfeatures")
+"""Where an object has its review: ours, and what Clarify's templates call it (S22)."""
+
 _WARM_UP = "A warm &amp; <i>well made</i> film."
 
 
@@ -82,13 +85,15 @@ class SentimentPredictor:
         self.predict([Instance(_WARM_UP, explain=True)])
 
     def read(self, record: Record, options: Mapping[str, Any] = MappingProxyType({})) -> Instance:
-        """A text; an object with `text`; a row of one text; or a row `length, id_1, id_2, ...`."""
+        """A text; a row of one text or `length, id_1, id_2, ...`; or an object with one of them.
+
+        Raises:
+            UserError: it is none of them; the message says what was expected.
+        """
         explain = options.get("explain", False)
         if isinstance(record, dict):
-            if "text" not in record:
-                raise UserError('expected an object with "text", like {"text": "A fine film."}')
             explain = record.get("explain", explain)
-            record = record["text"]
+            record = _content(record)
         if not isinstance(explain, bool):
             raise UserError('"explain" must be true or false')
         if isinstance(record, list) and len(record) == 1 and isinstance(record[0], str):
@@ -149,6 +154,13 @@ class SentimentPredictor:
     def counts(self, predictions: Sequence[Any]) -> dict[str, int]:
         positive = sum(answer.label for answer in predictions)
         return {"positive": positive, "negative": len(predictions) - positive}
+
+
+def _content(record: dict[str, Any]) -> Any:
+    key = next((key for key in TEXT_KEYS if key in record), None)
+    if key is None:
+        raise UserError('expected an object with "text", like {"text": "A fine film."}')
+    return record[key]
 
 
 def _checked_text(value: object) -> str:

@@ -1,4 +1,8 @@
-"""The Flask application in this process, with a real small model or with a stand-in for one."""
+"""The Flask application in this process, with real small models or with a stand-in for one.
+
+Tests run with both algorithms, ours and the example's. One that asks for more than the contract has
+`@pytest.mark.parametrize("algorithm", ["sentiment"], indirect=True)`.
+"""
 
 from __future__ import annotations
 
@@ -17,16 +21,44 @@ from contract.errors import UserError
 from contract.serving.app import create_app
 from contract.serving.logs import JsonFormatter
 from contract.serving.settings import read_settings
+from executables import lay_out, train
+from naive_bayes import ALGORITHM as EXAMPLE
+from rating import extremes
 from sentiment.plugin import ALGORITHM
 
 MakeClient = Callable[..., FlaskClient]
 
 
+@pytest.fixture(scope="session", params=["sentiment", "naive_bayes"])
+def algorithm(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    return name
+
+
 @pytest.fixture(scope="session")
-def predictor(small_model: Path) -> Predictor:
-    loaded = ALGORITHM.load(small_model)
+def predictor(algorithm: str, request: pytest.FixtureRequest) -> Predictor:
+    """A model that `train` has made of the built-in corpus."""
+    loaded: Predictor
+    if algorithm == "sentiment":
+        loaded = ALGORITHM.load(request.getfixturevalue("small_model"))
+    else:
+        loaded = EXAMPLE.load(request.getfixturevalue("small_naive_bayes"))
     loaded.start(1)
     return loaded
+
+
+@pytest.fixture(scope="session")
+def small_naive_bayes(naive_bayes: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = lay_out(tmp_path_factory.mktemp("small"), hyperparameters={})
+    trained = train(root, program=naive_bayes / "train")
+    assert trained.status == 0, trained.log
+    return root / "model"
+
+
+@pytest.fixture(scope="session")
+def reviews(predictor: Predictor) -> dict[str, str]:
+    """The review that the model likes best, and the one that it likes least."""
+    return extremes(predictor)
 
 
 @pytest.fixture

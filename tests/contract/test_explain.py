@@ -5,6 +5,8 @@ import json
 import pytest
 from flask.testing import FlaskClient
 
+pytestmark = pytest.mark.parametrize("algorithm", ["sentiment"], indirect=True)
+
 
 def explained(client: FlaskClient, text: str) -> list[tuple[str, float]]:
     """Each word that the model read, as it stands in `text`, and its contribution."""

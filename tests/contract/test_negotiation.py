@@ -59,6 +59,7 @@ def test_without_a_content_type_the_body_tells(client: FlaskClient, media: str |
     assert invoke(client, b"Fine", media)[:2] == (200, "text/plain")
 
 
+@pytest.mark.parametrize("algorithm", ["sentiment"], indirect=True)
 @pytest.mark.parametrize(("body", "charset"), [
     ("Un film génial", "utf-8"), ("Un film génial", "iso-8859-1"),
     ("Un film génial", "windows-1252"), ("Un film génial", "utf-16")])
@@ -70,6 +71,7 @@ def test_the_stated_charset_is_used(client: FlaskClient, body: str, charset: str
     assert body[words[-1]["start"]:words[-1]["end"]] == "génial"
 
 
+@pytest.mark.parametrize("algorithm", ["sentiment"], indirect=True)
 def test_a_byte_order_mark_is_no_part_of_the_text(client: FlaskClient) -> None:
     marked = b"\xef\xbb\xbf" + b'{"text": "Fine", "explain": true}'
     assert invoke(client, marked, "application/json") == invoke(client, marked[3:],

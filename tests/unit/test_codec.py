@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,9 +11,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from contract.errors import UserError
+from contract.errors import RequestError, UserError
 from contract.serving import codec
-from contract.serving.codec import Request, Shape
+from contract.serving.answers import BAD_RECORD, Answer, Writer
+from contract.serving.codec import Shape
 from contract.serving.media import CSV, JSON, JSON_LINES, NUMPY, PLAIN, SUPPORTED, MediaType
 
 ROW = [3, 7, 8, 9]
@@ -35,13 +36,32 @@ class Echo:
         return self.number
 
 
-def decode(body: bytes, media: str, *, batch: bool = False, charset: str = "utf-8") -> Request:
-    return codec.decode(body, MediaType(media, media, charset), batch=batch)
+@dataclass(frozen=True)
+class Decoded:
+    """A request that was read to its end."""
+
+    records: list[Any]
+    shape: Shape
+    options: Mapping[str, Any]
+    tolerant: bool
 
 
-def encode(answers: Sequence[codec.Answer], shape: Shape, media: str, *,
-           batch: bool = False) -> bytes:
-    return codec.encode(answers, shape, MediaType(media, media), lambda: {"some": 1}, batch=batch)
+def decode(body: bytes, media: str, *, batch: bool = False, charset: str = "utf-8") -> Decoded:
+    request = codec.decode(io.BytesIO(body), MediaType(media, media, charset), batch=batch)
+    return Decoded([record for piece in request.pieces for record in piece], request.shape,
+                   request.options, request.tolerant)
+
+
+def encode(answers: Sequence[Answer], shape: Shape, media: str, *, batch: bool = False,
+           cut: int = 1, limit: int = 1_000_000) -> bytes:
+    """The answers as they are written in pieces of `cut`."""
+    out = io.BytesIO()
+    writer = Writer(out.write, shape, MediaType(media, media), lambda good: {"some": len(good)},
+                    batch=batch, limit=limit)
+    for place in range(0, len(answers), cut):
+        writer.add(answers[place:place + cut])
+    writer.end()
+    return out.getvalue()
 
 
 def saved(array: object) -> bytes:
@@ -52,7 +72,7 @@ def saved(array: object) -> bytes:
 
 def shown(record: object) -> object:
     """A record, or ERROR where an error stands at its place."""
-    return codec.BAD_RECORD if isinstance(record, UserError) else record
+    return BAD_RECORD if isinstance(record, UserError) else record
 
 
 @pytest.mark.parametrize(("media", "body", "shape", "records"), [
@@ -256,3 +276,20 @@ def test_there_is_one_line_for_each_answer_in_order(numbers: list[float | None],
     lines = encode(answers, Shape.LINES, media).decode().splitlines()
     assert len(lines) == len(answers)
     assert ["rr" in line.lower() for line in lines] == [number is None for number in numbers]
+
+
+@pytest.mark.parametrize("batch", [False, True])
+@given(st.lists(st.floats(0, 1) | st.none(), min_size=1, max_size=9), st.sampled_from(SUPPORTED),
+       st.sampled_from([Shape.MANY, Shape.LINES]), st.integers(1, 9))
+def test_how_answers_are_cut_into_pieces_leaves_no_trace(
+        batch: bool, numbers: list[float | None], media: str, shape: Shape, cut: int) -> None:
+    answers = [BAD if number is None else Echo(number) for number in numbers]
+    assert encode(answers, shape, media, batch=batch, cut=cut) == encode(
+        answers, shape, media, batch=batch, cut=len(answers))
+
+
+@pytest.mark.parametrize("media", SUPPORTED)
+def test_an_answer_beyond_the_limit_is_given_up(media: str) -> None:
+    with pytest.raises(RequestError, match="larger than 1000 bytes") as raised:
+        encode([GOOD] * 1000, Shape.LINES, media, limit=1000)
+    assert raised.value.status == 413

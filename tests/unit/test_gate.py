@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 
 from contract.errors import RequestError
-from contract.serving.gate import Deadline, Gate
-from crowd import Crowd, Lonely, Number, answers, turn
-from executables import PATIENCE
+from contract.serving import gate
+from contract.serving.gate import HEAVIEST, Deadline, Gate, Turn
+from crowd import Crowd, Lonely, Number, Sociable, answers, turn
+from executables import PATIENCE, until
 
 
 def test_before_the_deadline_nothing_happens() -> None:
@@ -34,6 +41,15 @@ def test_beyond_the_queue_a_request_is_sent_away_at_once() -> None:
         crowd.ask(1)
         with pytest.raises(RequestError, match="too many") as raised:
             crowd.gate.predict(turn(2))
+    assert (raised.value.status, raised.value.retry_after) == (503, 1)
+
+
+def test_whether_there_is_a_place_can_be_asked_beforehand() -> None:
+    with Crowd(queue=1) as crowd:
+        crowd.gate.check()
+        crowd.ask(1)
+        with pytest.raises(RequestError, match="too many") as raised:
+            crowd.gate.check()
     assert (raised.value.status, raised.value.retry_after) == (503, 1)
 
 
@@ -65,3 +81,75 @@ def test_a_predictor_that_knows_no_weights_is_asked_for_one_request_at_a_time() 
         asked = [crowd.ask(1, 2), crowd.ask(3)]
     assert [answer.result() for answer in asked] == [[1, 2], [3]]
     assert crowd.predictor.calls == [[0], [1, 2], [3]]
+
+
+HEAVY = [1] * (2 * HEAVIEST + 10)
+
+
+def test_a_heavy_request_lets_others_have_their_turn_between_its_calls() -> None:
+    with Crowd() as crowd:
+        heavy, light = crowd.ask(*HEAVY), crowd.ask(7)
+    assert (heavy.result(), light.result()) == (HEAVY, [7])
+    assert crowd.predictor.calls == [[0], [1] * HEAVIEST, [7], [1] * HEAVIEST, [1] * 10]
+
+
+def test_a_single_instance_that_is_too_heavy_has_a_call_of_its_own() -> None:
+    predictor = Sociable()
+    numbers = [Number(1, 2), Number(2, HEAVIEST + 1), Number(3), Number(4, HEAVIEST)]
+    assert answers(Gate(predictor, queue=0), *numbers) == [1, 2, 3, 4]
+    assert predictor.calls == [[1], [2], [3], [4]]
+
+
+def test_a_request_that_has_begun_always_has_a_place() -> None:
+    others: list[Future[Sequence[Any]]] = []
+
+    def fill_the_queue(values: list[int], check: Callable[[], None]) -> None:
+        if len(values) == HEAVIEST and not others:
+            others.append(pool.submit(answers, gate, 7))
+            until(lambda: len(gate._waiting) == 1, "the queue is not full")
+
+    gate = Gate(Sociable(fill_the_queue), queue=1)
+    with ThreadPoolExecutor(1) as pool:
+        assert answers(gate, *HEAVY) == HEAVY
+    assert others[0].result() == [7]
+
+
+def test_when_the_time_is_up_between_two_calls_it_is_504() -> None:
+    with Crowd() as crowd, pytest.raises(RequestError, match="fewer records") as raised:
+        crowd.gate.predict(Turn([Number(1)], Deadline(0.01), begun=True))
+    assert raised.value.status == 504
+
+
+def test_who_watches_knows_how_many_wait() -> None:
+    seen: list[int] = []
+    with Crowd() as crowd:
+        crowd.gate._watch = seen.append
+        asked = [crowd.ask(1), crowd.ask(2)]
+        assert sum(seen) == 2
+    assert [answer.result() for answer in asked] == [[1], [2]]
+    assert sum(seen) == 0
+
+
+def test_who_leads_after_waiting_pauses_and_then_has_more_company(
+        monkeypatch: pytest.MonkeyPatch) -> None:
+    late: list[Future[Sequence[Any]]] = []
+    pauses: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        pauses.append(seconds)
+        late.append(crowd.ask(2))
+
+    with Crowd() as crowd:
+        first = crowd.ask(1)
+        monkeypatch.setattr(gate, "time", SimpleNamespace(monotonic=time.monotonic, sleep=sleep))
+        crowd.predictor.go.set()
+        assert (first.result(PATIENCE), late[0].result(PATIENCE)) == ([1], [2])
+    assert crowd.predictor.calls == [[0], [1, 2]]
+    assert 0 < pauses[0] <= 0.001
+
+
+def test_a_lone_request_never_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = SimpleNamespace(monotonic=time.monotonic, sleep=lambda seconds: pytest.fail("paused"))
+    monkeypatch.setattr(gate, "time", clock)
+    door = Gate(Sociable(), queue=1)
+    assert [answers(door, value) for value in (1, 2)] == [[1], [2]]

@@ -70,7 +70,8 @@ def test_a_text_and_its_ids_get_the_same_answer(
 
 @pytest.mark.parametrize("record", [
     "A fine film.", {"text": "A fine film."}, ["A fine film."],
-    {"text": "A fine film.", "id": 7}], ids=str)
+    {"text": "A fine film.", "id": 7}, {"text": ["A fine film."]}, {"features": ["A fine film."]},
+    {"myfeatures": "A fine film."}], ids=str)
 def test_every_form_of_a_text_is_read(record: Any, predictor: SentimentPredictor) -> None:
     assert predictor.read(record) == Instance("A fine film.")
 

@@ -14,7 +14,8 @@ BYTES = ("SAGEMAKER_MAX_REQUEST_SIZE", "MAX_CONTENT_LENGTH")
 def test_without_variables_everything_has_a_default() -> None:
     settings = read_settings({}, processors=4)
     assert (settings.port, settings.workers, settings.threads_per_worker) == (8080, 4, 1)
-    assert (settings.timeout, settings.max_body) == (60, 100 * MEGABYTE)
+    assert (settings.timeout, settings.max_body) == (60, 1024 * MEGABYTE)
+    assert (settings.whole_body, settings.temporary) == (100 * MEGABYTE, "/tmp")
     assert settings.startup_timeout == 600
     assert settings.default_accept is None
     assert settings.log_level == 20
@@ -142,6 +143,16 @@ def test_concurrent_payloads_stay_within_the_bound_of_the_platform(payload: str,
     assert 1 <= transforms <= processors
 
 
-def test_several_models_at_one_endpoint_are_refused() -> None:
-    with pytest.raises(UserError, match="one model"):
-        read_settings({"SAGEMAKER_MULTI_MODEL": "true"}, 2)
+@pytest.mark.parametrize(("raw", "processes"), [("true", 1), ("True", 1), ("false", 3), ("", 3)])
+def test_many_models_are_served_by_one_process(raw: str, processes: int) -> None:
+    settings = read_settings({"SAGEMAKER_MULTI_MODEL": raw, "SAGEMAKER_MODEL_SERVER_WORKERS": "3"},
+                             6)
+    assert settings.processes == processes
+    assert settings.threads_per_worker == 2
+
+
+def test_each_of_many_models_has_a_queue_and_pings_have_threads() -> None:
+    one, many = (read_settings({"SAGEMAKER_MULTI_MODEL": raw,
+                                "SAGEMAKER_NUM_MODEL_WORKERS": "1"}, 2) for raw in ("", "true"))
+    assert one.queue == many.queue
+    assert many.connection_threads > one.connection_threads + 10 * one.queue

@@ -3,7 +3,9 @@
 Sources: requirements S8, S9, N4. The predictor is called by one thread at a time. Who finds it
 free leads: it calls at once, for its own request and for those that wait, and leaves as soon as
 that call is over; then the one that waits longest leads. So a lone request waits for nobody, a
-crowd shares its calls, and there is neither a timer nor a thread for it.
+crowd shares its calls, and there is no thread for it. Whoever had to wait before it leads pauses
+for about the time that one prediction takes: those who were answered with the last call ask again,
+and are in this call instead of the next.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ import math
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import Enum, auto
@@ -26,7 +28,14 @@ from contract.errors import RequestError
 SHARED = 32
 """The weight that a shared call may have. A request that weighs more is predicted alone."""
 
+HEAVIEST = 256
+"""The weight that a call may have at all, but for a single instance that weighs more. A request
+beyond it is predicted in several calls, and others have their turn between them."""
+
 _ALONE = SHARED + 1
+
+_LONGEST_PAUSE = 0.001
+"""Seconds, of one who leads after waiting."""
 
 log = logging.getLogger(__name__)
 
@@ -67,11 +76,13 @@ class Turn:
 
     instances: Sequence[Any]
     deadline: Deadline
+    begun: bool = False
+    """Whether a part of the same request was predicted before; then there is a place for it."""
     predictions: Sequence[Prediction] = ()
     seconds: float = 0.0
-    """How long the last call took that was made for it, the others in that call included."""
+    """How long the calls took that were made for it, the others in them included."""
     shared: int = 0
-    """Instances in that call."""
+    """Instances in the last call."""
     weight: int = _ALONE
     place: _Place = _Place.WAITING
     wake: threading.Lock = field(default_factory=threading.Lock)
@@ -81,13 +92,26 @@ class Turn:
 class Gate:
     """One call at a time, and at most `queue` requests that wait for one."""
 
-    def __init__(self, predictor: Predictor, queue: int) -> None:
-        self._predictor = predictor
+    def __init__(self, predictor: Predictor, queue: int,
+                 watch: Callable[[int], None] = lambda change: None) -> None:
+        """Takes also who is to be told by how many the waiting requests become more or fewer."""
+        self.predictor = predictor
         self._weigh = predictor.weight if isinstance(predictor, SharingPredictor) else None
         self._queue = queue
+        self._watch = watch
         self._busy = False
+        self._pause = 0.0
         self._waiting: deque[Turn] = deque()
         self._lock = threading.Lock()
+
+    def check(self) -> None:
+        """Before the work of reading a request: whether there is a place for it now.
+
+        Raises:
+            RequestError: 503, the queue is full.
+        """
+        if self._busy and len(self._waiting) >= self._queue:
+            raise _full()
 
     def predict(self, turn: Turn) -> Sequence[Prediction]:
         """The answers to the turn's instances, in order.
@@ -97,35 +121,72 @@ class Gate:
                 the predicting would.
             Exception: what the predictor raises for these instances alone.
         """
+        parts = self._parts(turn)
+        if len(parts) == 1:
+            return self._pass(turn)
+        predictions: list[Prediction] = []
+        for part in parts:
+            try:
+                predictions += self._pass(part)
+            finally:
+                turn.seconds += part.seconds
+                turn.shared = part.shared
+        turn.predictions = predictions
+        return predictions
+
+    def _parts(self, turn: Turn) -> list[Turn]:
+        """The turn itself, weighed; or turns of some of its instances each, if it is too heavy."""
+        weights = [self._weigh(instance) if self._weigh else 1 for instance in turn.instances]
+        total = sum(weights)
         if self._weigh:
-            turn.weight = sum(map(self._weigh, turn.instances))
+            turn.weight = total
+        if total <= HEAVIEST or len(weights) == 1:
+            return [turn]
+        parts: list[list[Any]] = []
+        room = 0
+        for instance, weight in zip(turn.instances, weights, strict=True):
+            if weight > room:
+                parts.append([])
+                room = HEAVIEST
+            parts[-1].append(instance)
+            room -= weight
+        return [Turn(part, turn.deadline, begun=turn.begun or place > 0)
+                for place, part in enumerate(parts)]
+
+    def _pass(self, turn: Turn) -> Sequence[Prediction]:
         with self._lock:
             if not self._busy:
                 self._busy, turn.place = True, _Place.LEADING
-            elif len(self._waiting) < self._queue:
+            elif turn.begun or len(self._waiting) < self._queue:
                 turn.wake.acquire()
                 self._waiting.append(turn)
+                self._watch(1)
             else:
-                raise RequestError(503, "too many requests are waiting; try again in a moment",
-                                   retry_after=1)
-        if turn.place is not _Place.LEADING:
-            self._wait(turn)
-        if turn.place is _Place.LEADING:
+                raise _full()
+        leads = turn.place is _Place.LEADING
+        if not leads:
+            leads = self._wait(turn)
+            if leads and turn.weight + len(self._waiting) < SHARED:
+                time.sleep(self._pause)
+        if leads:
             self._lead(turn)
         return turn.predictions
 
-    def _wait(self, turn: Turn) -> None:
-        """Until it is predicted or to lead; raises RequestError when its time is up before."""
+    def _wait(self, turn: Turn) -> bool:
+        """Until it is predicted or to lead, and which; raises RequestError when its time is up."""
         if turn.wake.acquire(timeout=max(0.0, turn.deadline.left)):
-            return
+            return turn.place is _Place.LEADING
         with self._lock:
             if turn.wake.acquire(blocking=False):  # at the last moment
-                return
+                return turn.place is _Place.LEADING
             if turn.place is _Place.IN_CALL:
                 turn.place = _Place.LEFT
                 raise turn.deadline.missed()
             with suppress(ValueError):  # who looked for the next may have passed over it
                 self._waiting.remove(turn)
+                self._watch(-1)
+        if turn.begun:
+            raise turn.deadline.missed()
         raise RequestError(503, "no prediction slot became free in time; try again", retry_after=1)
 
     def _lead(self, turn: Turn) -> None:
@@ -166,6 +227,7 @@ class Gate:
         """
         while self._waiting and self._waiting[0].weight <= room:
             turn = self._waiting.popleft()
+            self._watch(-1)
             if turn.deadline.left > 0:  # or its own thread is about to send it away
                 return turn
         return None
@@ -177,6 +239,7 @@ class Gate:
                 if turn.place is _Place.IN_CALL and turn.deadline.left > 0:
                     turn.place, turn.weight = _Place.WAITING, _ALONE
                     self._waiting.appendleft(turn)
+                    self._watch(1)
 
     def _call(self, turns: Sequence[Turn]) -> None:
         """Predict all of them in one call, the first in its own thread; wake the others."""
@@ -185,11 +248,12 @@ class Gate:
         latest = max((turn.deadline for turn in turns), key=lambda deadline: deadline.left)
         begun = time.monotonic()
         try:
-            predictions = self._predictor.predict(instances, latest.check)
+            predictions = self.predictor.predict(instances, latest.check)
         finally:
             seconds = time.monotonic() - begun
             for turn in turns:
                 turn.seconds, turn.shared = seconds, len(instances)
+            self._pause = min(_LONGEST_PAUSE, seconds / len(instances))
         if len(predictions) != len(instances):
             raise ValueError("the predictor's answers are not as many as its instances")
         remaining = iter(predictions)
@@ -197,3 +261,7 @@ class Gate:
             turn.predictions = list(islice(remaining, len(turn.instances)))
         for turn in turns[1:]:
             turn.wake.release()
+
+
+def _full() -> RequestError:
+    return RequestError(503, "too many requests are waiting; try again in a moment", retry_after=1)

@@ -44,8 +44,8 @@ class MediaType:
     charset: str = "utf-8"
 
 
-def request_type(header: str | None, body: bytes) -> MediaType:
-    """The type of a body. Without a header, JSON is told by its first character.
+def request_type(header: str | None, start: bytes) -> MediaType:
+    """The type of a body. Without a header, JSON is told by the first character of its `start`.
 
     Raises:
         RequestError: 415, the type or its charset is not supported.
@@ -53,8 +53,8 @@ def request_type(header: str | None, body: bytes) -> MediaType:
     spelled, options = parse_options_header(header or "")
     spelled = spelled.strip().lower()
     if spelled in _UNNAMED:
-        start = body[:64].removeprefix(codecs.BOM_UTF8).lstrip()[:1]
-        spelled = JSON if start in (b"{", b"[") else PLAIN
+        first = start[:64].removeprefix(codecs.BOM_UTF8).lstrip()[:1]
+        spelled = JSON if first in (b"{", b"[") else PLAIN
     if spelled not in _NAMES:
         raise RequestError(415, f"Content-Type {spelled[:60]!r} is not supported; send one of "
                                 f"{', '.join(SUPPORTED)}")

@@ -1,18 +1,19 @@
 """The life of the server: settings, model, workers, signals, exit status.
 
-Sources: requirements S1, S4-S7, S17, N1-N4, N7. The model is loaded before the workers are forked,
-so they share its memory, and a model that cannot be loaded ends the process at once.
+Sources: requirements S1, S4-S7, S17, M1, M3, N1-N4, N7. The model is loaded before the workers are
+forked, so they share its memory, and a model that cannot be loaded ends the process at once.
 """
 
 from __future__ import annotations
 
 import argparse
 import gc
+import hashlib
 import logging
 import os
 import signal
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -21,12 +22,14 @@ from flask import Flask
 from gunicorn.app.base import BaseApplication
 
 from contract import cpus
-from contract.algorithm import Algorithm, Predictor
+from contract.algorithm import Algorithm
 from contract.errors import PlatformError, UserError, expected
 from contract.paths import PLATFORM_ROOT, Paths
 from contract.serving import media
-from contract.serving.app import create_app
+from contract.serving.app import create_app, figures
 from contract.serving.logs import GunicornLogger, log_as_json
+from contract.serving.models import Models
+from contract.serving.multimodel import create_models_app
 from contract.serving.settings import Settings, read_settings
 from contract.serving.worker import Worker
 
@@ -34,6 +37,10 @@ GRACE_SECONDS = 20
 """For requests in flight after SIGTERM; the platform kills after 30 (S4)."""
 
 KEEP_ALIVE_SECONDS = 75
+IDLE_CONNECTIONS = 1000
+
+Start = Callable[[], str]
+"""What a worker does after the fork. It gives a name for the log."""
 
 log = logging.getLogger(__name__)
 
@@ -48,8 +55,9 @@ def main(algorithm: Algorithm, arguments: Sequence[str] | None = None) -> int:
         settings = _settings(os.environ)
         signal.signal(signal.SIGALRM, _too_slow)
         signal.alarm(settings.startup_timeout)
-        predictor = algorithm.load(Paths(Path(options.root).absolute()).model)
-        app = create_app(predictor, settings)
+        paths = Paths(Path(options.root).absolute())
+        app, start = (_many_models(algorithm, paths.models, settings) if settings.multi_model
+                      else _one_model(algorithm, paths.model, settings))
     except Exception as error:
         known = expected(error)
         if known is None:
@@ -60,8 +68,42 @@ def main(algorithm: Algorithm, arguments: Sequence[str] | None = None) -> int:
     # What is alive now lives for ever: keeping the collector away keeps the pages shared.
     gc.collect()
     gc.freeze()
-    _Server(app, predictor, settings).run()
+    _Server(app, start, settings).run()
     return 0
+
+
+def _one_model(algorithm: Algorithm, directory: Path, settings: Settings) -> tuple[Flask, Start]:
+    """The application, and what is to be done in each worker before the first request."""
+    predictor = algorithm.load(directory)
+
+    def start() -> str:
+        predictor.start(settings.threads_per_worker)
+        return predictor.name
+
+    app = create_app(predictor, settings)
+    version = _version(directory)
+    figures(app).model["version"] = version
+    log.info("model loaded: %s", predictor.name, extra={"fields": {"version": version}})
+    return app, start
+
+
+def _version(directory: Path) -> str:
+    """Tells one artifact from another, whatever its algorithm: a digest of its files (S19)."""
+    digest = hashlib.sha256()
+    for path in sorted(directory.rglob("*")):
+        if path.is_file() and os.access(path, os.R_OK):
+            with path.open("rb") as stream:
+                digest.update(f"{path.relative_to(directory)}\n".encode())
+                digest.update(hashlib.file_digest(stream, "sha256").digest())
+    return digest.hexdigest()[:12]
+
+
+def _many_models(algorithm: Algorithm, directory: Path, settings: Settings) -> tuple[Flask, Start]:
+    """The same for a multi-model endpoint, which begins without any model (M1)."""
+    if algorithm.prepare:
+        algorithm.prepare()
+    models = Models(algorithm, directory, settings)
+    return create_models_app(models, settings), lambda: "no model yet"
 
 
 def _settings(environment: Mapping[str, str]) -> Settings:
@@ -74,7 +116,7 @@ def _settings(environment: Mapping[str, str]) -> Settings:
     # One thread until the fork; each worker asks for its own number afterwards.
     cpus.bound_numeric_threads(1, os.environ)
     log.info("settings", extra={"fields": {
-        "port": settings.port, "workers": settings.workers,
+        "port": settings.port, "workers": settings.processes,
         "threads_per_worker": settings.threads_per_worker, "queue": settings.queue,
         "timeout": settings.timeout, "max_body": settings.max_body, "batch": settings.batch,
         "set_by": dict(settings.decided_by)}})
@@ -92,9 +134,9 @@ def _too_slow(number: int, frame: FrameType | None) -> None:
 class _Server(BaseApplication):  # type: ignore[misc]
     """gunicorn with an application that exists already."""
 
-    def __init__(self, app: Flask, predictor: Predictor, settings: Settings) -> None:
+    def __init__(self, app: Flask, start: Start, settings: Settings) -> None:
         self._app = app
-        self._predictor = predictor
+        self._start = start
         self._settings = settings
         super().__init__()
 
@@ -106,17 +148,29 @@ class _Server(BaseApplication):  # type: ignore[misc]
         settings = self._settings
 
         def start_worker(worker: Any) -> None:
-            self._predictor.start(settings.threads_per_worker)
-            log.info("worker ready: %s", self._predictor.name)
+            log.info("worker ready: %s", self._start())
+
+        shared = figures(self._app)
+
+        def before_fork(server: Any, worker: Any) -> None:
+            worker.slot = shared.reserve()
+
+        def after_fork(server: Any, worker: Any) -> None:
+            shared.enter(worker.slot)
+
+        def worker_gone(server: Any, worker: Any) -> None:
+            shared.leave(worker.slot)
 
         def first_ready(server: Any) -> None:
             signal.alarm(0)
 
         return {
             "bind": f"0.0.0.0:{settings.port}",
-            "workers": settings.workers,
+            "workers": settings.processes,
             "worker_class": Worker,
             "threads": settings.connection_threads,
+            # Beside those that a thread serves, so many may wait for their next request.
+            "worker_connections": settings.connection_threads + IDLE_CONNECTIONS,
             "preload_app": True,
             # Of the worker's main loop, which never predicts: a long request cannot trip it.
             "timeout": 60,
@@ -125,7 +179,10 @@ class _Server(BaseApplication):  # type: ignore[misc]
             "logger_class": GunicornLogger,
             "control_socket_disable": True,
             "when_ready": first_ready,
+            "pre_fork": before_fork,
+            "post_fork": after_fork,
             "post_worker_init": start_worker,
+            "child_exit": worker_gone,
         }
 
     def load(self) -> Flask:

@@ -15,7 +15,10 @@ MEGABYTE = 1024 * 1024
 LARGEST_BODY_MB = 1024
 """An asynchronous endpoint sends objects of up to 1 GB."""
 
-_DEFAULT_BODY_MB = 100
+_MANY = 32
+"""Models whose queues may be full while a ping is still answered at once."""
+
+_WHOLE_BODY_MB = 100
 _REAL_TIME_SECONDS = 60
 _BATCH_SECONDS = 3600
 _BATCH_TOTAL_MB = 100
@@ -30,23 +33,32 @@ class Settings:
 
     port: int
     workers: int
+    """Processes; where many models share one process, how many are thought to predict at once."""
     threads_per_worker: int
-    """Threads of the numeric library in each worker."""
+    """Threads of the numeric library in each worker, or for each of many models."""
     timeout: float
     """Seconds the caller waits for an answer."""
     max_body: int
     """Bytes of a request's body, decompressed."""
     queue: int
-    """Requests that may wait in each worker while it predicts others."""
+    """Requests that may wait for a model in each worker while it predicts others."""
     startup_timeout: int
     """Seconds until the first worker must be ready."""
     default_accept: str | None
+    multi_model: bool
     batch: bool
     batch_strategy: str
     batch_payload_mb: int
     batch_transforms: int
     log_level: int
+    temporary: str = "/tmp"  # noqa: S108 - the platform's only writable place (S25)
+    """Where long bodies are kept."""
     decided_by: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def whole_body(self) -> int:
+        """Bytes of a body, or of an answer, in a format that has to be in memory as a whole."""
+        return min(self.max_body, _WHOLE_BODY_MB * MEGABYTE)
 
     @property
     def deadline(self) -> float:
@@ -54,12 +66,18 @@ class Settings:
         return self.timeout - min(5.0, self.timeout / 10)
 
     @property
+    def processes(self) -> int:
+        """One for many models: all callers must see the same list of them (M3)."""
+        return 1 if self.multi_model else self.workers
+
+    @property
     def connection_threads(self) -> int:
         """Some share a prediction, `queue` wait, the rest read slow requests and answer `/ping`.
 
-        They are made when needed, and a thread that only waits costs next to nothing.
+        They are made when needed, and a thread that only waits costs next to nothing. Of many
+        models each has its queue.
         """
-        return 1 + self.queue + 128
+        return (_MANY if self.multi_model else 1) * (1 + self.queue) + 128
 
     @property
     def execution_parameters(self) -> dict[str, int | str]:
@@ -75,9 +93,6 @@ def read_settings(environment: Mapping[str, str], processors: int) -> Settings:
         UserError: a value cannot be used; the message names the variable and what it may be.
     """
     reader = _Reader(environment)
-    if _truth(environment.get("SAGEMAKER_MULTI_MODEL", "")):
-        raise UserError("SAGEMAKER_MULTI_MODEL is set, but this image serves one model; deploy "
-                        "each model to its own endpoint")
     batch = _truth(environment.get("SAGEMAKER_BATCH", ""))
     workers = reader.whole(("SAGEMAKER_MODEL_SERVER_WORKERS", "SAGEMAKER_NUM_MODEL_WORKERS",
                             "MODEL_SERVER_WORKERS"), processors, 1, 512)
@@ -97,11 +112,13 @@ def read_settings(environment: Mapping[str, str], processors: int) -> Settings:
         queue=reader.whole(("SAGEMAKER_MODEL_JOB_QUEUE_SIZE",), 16, 0, 1000),
         startup_timeout=reader.whole(("SAGEMAKER_STARTUP_TIMEOUT",), 600, 1, 86400),
         default_accept=environment.get("SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT") or None,
+        multi_model=_truth(environment.get("SAGEMAKER_MULTI_MODEL", "")),
         batch=batch,
         batch_strategy=strategy,
         batch_payload_mb=6 if payload is None else payload,
         batch_transforms=reader.whole(("SAGEMAKER_MAX_CONCURRENT_TRANSFORMS",), fitting, 1, 10_000),
         log_level=reader.whole(("SAGEMAKER_CONTAINER_LOG_LEVEL",), 20, 0, 50),
+        temporary=environment.get("TMPDIR") or Settings.temporary,
         decided_by=reader.found,
     )
 
@@ -111,7 +128,7 @@ def _max_body(reader: _Reader, payload_mb: int | None) -> int:
     if payload_mb is not None:
         return (payload_mb or LARGEST_BODY_MB) * MEGABYTE
     return reader.whole(("SAGEMAKER_MAX_REQUEST_SIZE", "MAX_CONTENT_LENGTH"),
-                        _DEFAULT_BODY_MB * MEGABYTE, 1, LARGEST_BODY_MB * MEGABYTE)
+                        LARGEST_BODY_MB * MEGABYTE, 1, LARGEST_BODY_MB * MEGABYTE)
 
 
 class _Reader:

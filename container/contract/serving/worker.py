@@ -7,9 +7,11 @@ would hold one for ever; and gunicorn's own refusals are pages of HTML that quot
 from __future__ import annotations
 
 import json
+import selectors
 import socket
 import struct
 import time
+from functools import partial
 from typing import Any
 
 from gunicorn.http import errors
@@ -17,17 +19,14 @@ from gunicorn.util import close_graceful
 from gunicorn.workers import gthread
 
 from contract.serving.codec import error_object
-
-STALL_SECONDS = 10
-"""Between two pieces of a request, or of an answer, before the connection is given up."""
+from contract.serving.listening import close_listener
+from contract.serving.pace import PAUSE_SECONDS, PacedSocket
 
 SILENT_SECONDS = 1.0
 """For the first byte; then the connection waits without a thread."""
 
 LINGER_SECONDS = 2.0
 """After a stop signal, for a request on its way on a connection that was kept open."""
-
-_BACKLOG = 128
 
 _REFUSALS: dict[type[Exception], tuple[int, str]] = {
     errors.LimitRequestLine: (414, "the request line is too long"),
@@ -50,25 +49,39 @@ class Worker(gthread.ThreadWorker):  # type: ignore[misc]
         super().init_process()
 
     def handle(self, conn: Any) -> Any:
-        # In the kernel, because gunicorn sets the socket itself to blocking.
-        for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
-            conn.sock.setsockopt(socket.SOL_SOCKET, option, struct.pack("ll", STALL_SECONDS, 0))
+        if not isinstance(conn.sock, PacedSocket):
+            conn.sock = PacedSocket(conn.sock)
+            # In the kernel, because gunicorn sets the socket itself to blocking.
+            for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
+                conn.sock.setsockopt(socket.SOL_SOCKET, option, struct.pack("ll", PAUSE_SECONDS, 0))
+        conn.sock.begin()
         keep = super().handle(conn)
-        if not (keep and self.alive):
+        if not keep:
             # gunicorn gives the client two seconds to close first. In its main loop, where it would
             # do so, nobody else is accepted or heard meanwhile.
+            conn.sock.begin()
             close_graceful(conn.sock)
             conn.close = _closed_already
         return keep
+
+    def finish_request(self, conn: Any, fs: Any) -> None:
+        if self.alive or fs.cancelled() or fs.exception() or not fs.result():
+            super().finish_request(conn, fs)
+            return
+        # The client was told that the connection is kept, or has not said anything yet: gunicorn
+        # would close it, and lose the request that is on its way.
+        conn.sock.setblocking(False)
+        conn.timeout = time.monotonic() + LINGER_SECONDS
+        self.keepalived_conns.append(conn)
+        self.poller.register(conn.sock, selectors.EVENT_READ,
+                             partial(self.on_client_socket_readable, conn))
 
     def set_accept_enabled(self, enabled: bool) -> None:
         super().set_accept_enabled(enabled)
         if not enabled and not self.alive:
             # Told to stop: who came before is answered, who comes now is refused, nobody hangs.
             for listener in self.sockets:
-                for _ in range(_BACKLOG):
-                    self.accept(listener)
-                listener.close()
+                close_listener(listener, partial(self.accept, listener))
             deadline = time.monotonic() + LINGER_SECONDS
             for conn in (*self.keepalived_conns, *self.pending_conns):
                 conn.timeout = min(conn.timeout, deadline)

@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+
+import pytest
+
+from contract.serving import pace
+from contract.serving.pace import PacedSocket
+
+
+class Clock:
+    """Stands for the module `time`."""
+
+    now = 0.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(pace, "time", clock)
+    return clock
+
+
+@pytest.fixture
+def pair(clock: Clock) -> Iterator[tuple[socket.socket, PacedSocket]]:
+    client, server = socket.socketpair()
+    with client, PacedSocket(server) as paced:
+        yield client, paced
+
+
+def receive(pair: tuple[socket.socket, PacedSocket], size: int) -> int:
+    client, server = pair
+    client.sendall(b"a" * size)
+    return len(server.recv(size))
+
+
+def test_a_connection_goes_on_as_it_was(pair: tuple[socket.socket, PacedSocket]) -> None:
+    client, server = pair
+    assert server.family == client.family
+    server.sendall(b"answer")
+    assert (client.recv(10), receive(pair, 100)) == (b"answer", 100)
+
+
+def test_at_the_slowest_pace_it_may_take_as_long_as_it_wants(
+        pair: tuple[socket.socket, PacedSocket], clock: Clock) -> None:
+    for _ in range(100):
+        clock.now += 1
+        assert receive(pair, pace.SLOWEST) == pace.SLOWEST
+
+
+def test_drops_are_given_up_although_none_is_late(pair: tuple[socket.socket, PacedSocket],
+                                                  clock: Clock) -> None:
+    for _ in range(pace.PAUSE_SECONDS):
+        clock.now += 1
+        receive(pair, 1)
+    clock.now += 1
+    with pytest.raises(BlockingIOError):
+        receive(pair, 1)
+
+
+def test_each_request_has_its_own_time(pair: tuple[socket.socket, PacedSocket],
+                                       clock: Clock) -> None:
+    clock.now += pace.PAUSE_SECONDS + 1
+    pair[1].begin()
+    assert receive(pair, 1) == 1
