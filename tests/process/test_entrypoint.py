@@ -14,8 +14,8 @@ ENTRYPOINT = CONTAINER / "entrypoint"
 
 @pytest.fixture
 def programs(tmp_path: Path) -> Path:
-    """A folder with `train`, `serve` and `tool`, and `data`, which is no program."""
-    for name in ("train", "serve", "tool"):
+    """A folder with four programs, and `data`, which is none."""
+    for name in ("train", "serve", "process", "tool"):
         program = tmp_path / name
         program.write_text('#!/bin/sh\necho "$$ ${0##*/}$(printf " [%s]" "$@")"\nexit 7\n')
         program.chmod(0o755)
@@ -41,6 +41,7 @@ def call(programs: Path, *words: str) -> tuple[subprocess.Popen[str], str, str]:
     (["-h"], "train [-h]"),
     (["serve"], "serve []"),
     (["serve", "--root", "/a b"], "serve [--root] [/a b]"),
+    (["process", "prepare", "--seed", "3"], "process [prepare] [--seed] [3]"),
     (["tool"], "tool []"),
     (["tool", "a b", "*", ""], "tool [a b] [*] []"),
     (["./tool", "x"], "tool [x]"),

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from socketserver import StreamRequestHandler, ThreadingTCPServer
 
 import pytest
 
 from answering import answering
+from image.engine import Image
 
 SETTINGS = """SchemaVersion: '1.0'
 SageMaker:
@@ -68,3 +70,21 @@ def nothing_leaves_this_machine(exit_: Exit) -> Iterator[None]:
     refused = list(exit_.refused)
     exit_.refused.clear()
     assert refused == []
+
+
+@pytest.fixture(scope="module")
+def programs(image: Image, surroundings: pytest.MonkeyPatch,
+             tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What the SDK starts by name: `docker`, which may have another name here, and compose."""
+    client = shutil.which(image.engine.client)
+    assert client is not None
+    place = tmp_path_factory.mktemp("programs")
+    (place / "docker").symlink_to(client)
+    surroundings.setenv("PATH", str(place), prepend=":")
+    if shutil.which("docker-compose") is None and image.engine("compose", "version").status:
+        leave = pytest.fail if os.environ.get("REQUIRE_DOCKER") == "1" else pytest.skip
+        leave("the SDK's local mode needs Docker Compose, as a plugin or as docker-compose")
+    had_network = image.engine("network", "inspect", "sagemaker-local").status == 0
+    yield
+    if not had_network:
+        image.engine("network", "rm", "sagemaker-local")

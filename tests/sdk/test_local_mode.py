@@ -10,9 +10,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
-import os
 import re
-import shutil
 import tarfile
 import tempfile
 from collections.abc import Iterator
@@ -59,24 +57,6 @@ class Job:
             found = archive.extractfile(name)
             assert found is not None
             return found.read()
-
-
-@pytest.fixture(scope="module")
-def programs(image: Image, surroundings: pytest.MonkeyPatch,
-             tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """What the SDK starts by name: `docker`, which may have another name here, and compose."""
-    client = shutil.which(image.engine.client)
-    assert client is not None
-    place = tmp_path_factory.mktemp("programs")
-    (place / "docker").symlink_to(client)
-    surroundings.setenv("PATH", str(place), prepend=":")
-    if shutil.which("docker-compose") is None and image.engine("compose", "version").status:
-        leave = pytest.fail if os.environ.get("REQUIRE_DOCKER") == "1" else pytest.skip
-        leave("the SDK's local mode needs Docker Compose, as a plugin or as docker-compose")
-    had_network = image.engine("network", "inspect", "sagemaker-local").status == 0
-    yield
-    if not had_network:
-        image.engine("network", "rm", "sagemaker-local")
 
 
 def run_job(image: Image, root: Path, data: Path, settings: dict[str, Any],

@@ -1,0 +1,3 @@
+"""Takes the place of `container/plug.py`."""
+
+from naive_bayes import ALGORITHM as ALGORITHM
