@@ -31,7 +31,7 @@ test: ## lint, types and all tests; those of the image where a Docker engine ans
 	@scripts/check.sh
 
 .PHONY: lint
-lint: ## lint and types only
+lint: ## lint and types only: Python, shell scripts, Dockerfile
 	@scripts/setup.sh dev
 	@scripts/lint.sh
 
@@ -47,3 +47,17 @@ image: ## build the CPU image: $(IMAGE):cpu
 .PHONY: image-gpu
 image-gpu: ## build the GPU image: $(IMAGE):gpu
 	@scripts/build.sh $(IMAGE):gpu --build-arg TORCH_LOCAL=$(GPU_LOCAL) --build-arg TORCH_INDEX=$(GPU_INDEX)
+
+.PHONY: sbom
+sbom: ## print the list of all that is in the CPU image (CycloneDX)
+	@$${DOCKER:-docker} run --rm $(IMAGE):cpu cat /usr/share/doc/sentiment/sbom.cdx.json
+
+.PHONY: lock
+lock: ## write the locks anew, after a change of requirements.txt or lambda/requirements.in
+	@scripts/setup.sh dev
+	@scripts/lock.sh
+
+.PHONY: audit
+audit: ## ask which of the locked packages have known vulnerabilities
+	@scripts/setup.sh dev
+	@scripts/audit.sh

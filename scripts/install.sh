@@ -1,7 +1,8 @@
 #!/bin/sh
-# Install requirements with the wanted build of torch, on a laptop and in the image alike.
+# Install what requirements.txt names, on a laptop and in the image alike: just those files whose
+# hashes are in the locks.
 #
-#   install.sh PYTHON REQUIREMENTS...
+#   install.sh PYTHON [REQUIREMENTS...]   further lists are installed as they stand
 #
 # TORCH_LOCAL  suffix of torch's version: +cpu (default), +cu126, ...; empty for the default
 #              index's own build, which on Linux is the CUDA one
@@ -14,13 +15,24 @@ shift
 local=${TORCH_LOCAL-+cpu}
 index=${TORCH_INDEX-https://download.pytorch.org/whl/cpu}
 case $(uname -s) in
-    Darwin) local= index= ;; # the only build there is
+    Darwin) local='' index='' ;; # the only build there is
 esac
-
 here=$(cd "$(dirname "$0")/.." && pwd)
-torch=$(grep '^torch==' "$here/requirements.txt")$local
-# Alone: what it depends on is pinned in the requirements and does not come from that index.
-"$python" -m pip install --retries 2 --no-deps ${index:+--extra-index-url "$index"} "$torch"
+
+install() { "$python" -m pip install --retries 2 "$@"; }
+# The locks are whole, so nothing else is looked for; and nothing is built, so no set-up code runs.
+locked() { install --no-deps --only-binary :all: --require-hashes --requirement "$@"; }
+
+locked "$here/requirements.lock"
+case "$(uname -sm)$local" in
+    "Linux x86_64+cpu")
+        locked "$here/requirements-torch-cpu.lock" ${index:+--extra-index-url "$index"} ;;
+    "Linux x86_64")
+        locked "$here/requirements-torch-cuda.lock" ${index:+--extra-index-url "$index"} ;;
+    *) # of other machines' builds the version is pinned and no hash
+        install ${index:+--extra-index-url "$index"} \
+            "$(grep '^torch==' "$here/requirements.txt")$local" ;;
+esac
 for file in "$@"; do
-    "$python" -m pip install --requirement "$file"
+    install --requirement "$file"
 done

@@ -4,3 +4,5 @@ set -eu
 cd "$(dirname "$0")/.."
 .venv/bin/ruff check
 .venv/bin/mypy
+.venv/bin/shellcheck scripts/*.sh local_test/*.sh container/entrypoint .ci/run
+.venv/bin/hadolint Dockerfile

@@ -4,15 +4,17 @@
 set -eu
 cd "$(dirname "$0")/.."
 
-files="requirements.txt lambda/requirements.txt"
-case ${1-run} in
+level=${1-run}
+set -- lambda/requirements.txt # besides requirements.txt, which install.sh takes from its locks
+case $level in
     run) ;;
-    aws) files="$files requirements-aws.txt" ;;
-    dev) files="$files requirements-aws.txt requirements-dev.txt" ;;
+    aws) set -- "$@" requirements-aws.txt ;;
+    dev) set -- "$@" requirements-aws.txt requirements-dev.txt ;;
     *) echo "usage: setup.sh [aws | dev]" >&2; exit 2 ;;
 esac
-stamp=.venv/installed-${1-run}
-wanted=$(cat $files scripts/install.sh; echo "${TORCH_LOCAL-+cpu} ${TORCH_INDEX-}")
+stamp=.venv/installed-$level
+wanted=$(cat requirements.txt requirements*.lock "$@" scripts/install.sh
+    echo "${TORCH_LOCAL-+cpu} ${TORCH_INDEX-}")
 if [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$wanted" ]; then
     echo "set-up: .venv is up to date"
     exit 0
@@ -23,11 +25,11 @@ command -v "$python" >/dev/null || {
     echo "set-up: no $python on the PATH; install Python 3.11 or set PYTHON" >&2
     exit 1
 }
-echo "set-up: installing $files into .venv (some minutes the first time)"
+echo "set-up: installing requirements.txt $* into .venv (some minutes the first time)"
 [ -x .venv/bin/python ] || "$python" -m venv .venv || {
     echo "set-up: cannot make .venv; on Debian or Ubuntu: apt-get install python3.11-venv" >&2
     exit 1
 }
-scripts/install.sh .venv/bin/python $files
+scripts/install.sh .venv/bin/python "$@"
 printf '%s\n' "$wanted" >"$stamp"
 echo "set-up: done"

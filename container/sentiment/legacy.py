@@ -6,7 +6,10 @@ admits tensors and plain containers, the dictionary by `sentiment.safepickle`.
 
 from __future__ import annotations
 
+import io
+import pickletools
 import warnings
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +24,11 @@ from sentiment.text import Classic
 INFO = "model_info.pth"
 WEIGHTS = "model.pth"
 WORD_DICT = "word_dict.pkl"
+
+LARGEST_PICKLE = 64 * 1024
+"""Bytes of the pickle in a file of tensors; what names the tensors of a network has a tenth."""
+_OLD_PICKLES = 5
+"""Of a file in torch's old format: three of the format, the value, the order of its numbers."""
 
 
 def load_course_project(directory: Path) -> Model:
@@ -51,7 +59,28 @@ def _load_tensors(path: Path) -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
+            _check_size(path)
             return torch.load(path, map_location="cpu", weights_only=True)
         except Exception as error:  # the loader raises nearly anything for what it refuses
             raise UserError(f"{path.name}: refused, it is damaged or holds more than tensors and "
                             f"plain values ({type(error).__name__})") from error
+
+
+def _check_size(path: Path) -> None:
+    """Raise an error where loading could take far more time or memory than the file has bytes."""
+    with path.open("rb") as file:
+        start = file.read(LARGEST_PICKLE)
+        if not start.startswith(b"PK\3\4"):  # as torch tells the two apart
+            pickles = io.BytesIO(start)
+            for _ in range(_OLD_PICKLES):
+                for _ in pickletools.genops(pickles):
+                    pass
+            return
+        with zipfile.ZipFile(file) as parts:
+            entries = parts.infolist()
+    stored = all(entry.compress_type == zipfile.ZIP_STORED for entry in entries)
+    if not stored or sum(entry.file_size for entry in entries) > path.stat().st_size:
+        raise ValueError("compressed or overlapping, as torch never writes it")
+    if any(entry.file_size > LARGEST_PICKLE for entry in entries if
+           entry.filename.endswith(".pkl")):
+        raise ValueError("too large a pickle")

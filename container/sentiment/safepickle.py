@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import pickle
 import pickletools
+import sys
 from typing import Any
 
 from contract.errors import UserError
@@ -54,6 +55,10 @@ def read_word_dict(content: bytes, name: str) -> dict[str, int]:
             if dicts > 1 or (opcode.name in _REMEMBER and not 0 <= (argument or 0) < len(content)):
                 raise UserError(f"{name}: refused unread, it asks for more memory than one dict "
                                 f"needs; {advice}")
+            # Smaller numbers are their own hashes. A dict with many keys of one hash takes hours.
+            if type(argument) is int and abs(argument) >= sys.hash_info.modulus:
+                raise UserError(f"{name}: refused unread, it has a number that is no word's id; "
+                                f"{advice}")
         value = _NothingButData(io.BytesIO(content)).load()
     except UserError:
         raise

@@ -17,8 +17,9 @@ LARGEST = 750 * MEGABYTE
 
 # What each command finds should not be there.
 STRAY_FILES = {
-    "headers": f"find {SITE} -name '*.h' -o -name '*.hpp' -o -name '*.cuh'",
-    "static libraries": "find /opt/venv -name '*.a'",
+    "headers and type stubs":
+        f"find {SITE} -name '*.h' -o -name '*.hpp' -o -name '*.cuh' -o -name '*.pyi'",
+    "static libraries and compilers": "find /opt/venv -name '*.a' -o -path '*/bin/protoc*'",
     "test suites": f"find {SITE} -type d '(' -name test -o -name tests ')' "
                    "-not -path '*.dist-info/*'",
     "caches of pip": "find / -xdev -type d -path '*/.cache/*'",
@@ -31,7 +32,7 @@ STRAY_FILES = {
     "carriage returns in our files": "grep -rlI $'\\r' /opt/program",
     "leftovers of the build": "find /build /tmp /var/tmp -mindepth 1 2>/dev/null",
 }
-COMPILERS = ("gcc", "g++", "cc", "c++", "clang", "make", "cmake", "ninja", "ld", "as")
+COMPILERS = ("gcc", "g++", "cc", "c++", "clang", "make", "cmake", "ninja", "ld", "as", "protoc")
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +58,7 @@ def test_the_labels_promise_what_works(config: dict[str, Any]) -> None:
     prefix = "com.amazonaws.sagemaker.capabilities."
     promised = {name.removeprefix(prefix): value for name, value in config["Labels"].items()
                 if name.startswith(prefix)}
-    assert promised == {"accept-bind-to-port": "true"}
+    assert promised == {"accept-bind-to-port": "true", "multi-models": "true"}
 
 
 @pytest.mark.parametrize("name", ["Healthcheck", "Volumes", "User", "ExposedPorts", "OnBuild"])
@@ -98,6 +99,8 @@ def test_tools_of_development_are_not_installed(image: Image) -> None:
 def test_the_sources_are_those_of_the_checkout(image: Image) -> None:
     listing = image.run("bash", "-c", "cd /opt/program && find . -type f | sort").out.split()
     here = ROOT / "container"
-    wanted = sorted(f"./{path.relative_to(here)}" for path in here.rglob("*")
-                    if path.is_file() and path.suffix != ".pyc")
+    files = [path.relative_to(here) for path in here.rglob("*") if path.is_file()]
+    # A checkout may have caches of tools, which begin with a dot.
+    wanted = sorted(f"./{path}" for path in files
+                    if path.suffix != ".pyc" and not str(path).startswith("."))
     assert sorted(listing) == wanted

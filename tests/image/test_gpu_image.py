@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parents[2]
 NO_INDEX = ("Could not find a version", "No matching distribution", "ConnectionError",
@@ -33,9 +34,14 @@ def _resolve(requirement: str, report: Path) -> dict[str, str]:
     return {row["metadata"]["name"]: row["metadata"]["version"] for row in rows}
 
 
-def test_torch_without_suffix_is_the_cuda_build(tmp_path: Path) -> None:
+def test_torch_without_suffix_is_the_cuda_build_and_all_of_it_is_locked(tmp_path: Path) -> None:
     pinned = re.search(r"^torch==(\S+)$", (ROOT / "requirements.txt").read_text(), re.MULTILINE)
     assert pinned
     found = _resolve(pinned[0], tmp_path / "report.json")
     assert found["torch"] == pinned[1]
     assert {"nvidia-cudnn", "nvidia-nccl"} <= {re.sub(r"-cu[0-9]+$", "", name) for name in found}
+    # Only what is locked is installed.
+    locks = ("requirements.lock", "requirements-torch-cuda.lock")
+    assert set(map(canonicalize_name, found)) <= {
+        name for lock in locks
+        for name in re.findall(r"^([a-z0-9-]+)==", (ROOT / lock).read_text(), re.MULTILINE)}

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import subprocess
+import sys
+import zipfile
 from pathlib import Path
 from typing import NamedTuple
 
@@ -66,7 +69,7 @@ class Checkout:
     def __init__(self, root: Path) -> None:
         self.root = root
         shutil.copytree(ROOT / "scripts", root / "scripts")
-        for path in (*ROOT.glob("requirements*.txt"), ROOT / "Makefile"):
+        for path in (*ROOT.glob("requirements*"), ROOT / "Makefile"):
             shutil.copy(path, root)
         (root / "lambda").mkdir()
         shutil.copy(ROOT / "lambda" / "requirements.txt", root / "lambda")
@@ -91,40 +94,76 @@ def checkout(tmp_path: Path) -> Checkout:
     return Checkout(tmp_path)
 
 
-def _torch() -> str:
-    lines = (ROOT / "requirements.txt").read_text().splitlines()
-    return next(line for line in lines if line.startswith("torch=="))
+LOCKED = "-m pip install --retries 2 --no-deps --only-binary :all: --require-hashes --requirement "
 
 
-def _install(checkout: Checkout, **environment: str) -> list[str]:
-    done = checkout.run("scripts/install.sh", str(checkout.python), "requirements.txt",
-                        **environment)
+def _install(checkout: Checkout, machine: str = "Linux x86_64", **environment: str) -> list[str]:
+    """What pip is asked for on a `machine`, the checkout's own path left out."""
+    uname = checkout.root / "uname"
+    uname.write_text(f'#!/bin/sh\ncase $1 in -s) echo "{machine.split()[0]}" ;; '
+                     f'*) echo "{machine}" ;; esac\n')
+    uname.chmod(0o755)
+    done = checkout.run("scripts/install.sh", str(checkout.python),
+                        PATH=f"{checkout.root}:{os.environ['PATH']}", **environment)
     assert done.status == 0, done
-    return done.calls
+    return [call.replace(f"{checkout.root}/", "") for call in done.calls]
 
 
-def test_install_asks_for_torch_for_the_cpu_from_its_own_index(checkout: Checkout) -> None:
-    torch, rest = _install(checkout)
-    assert torch.endswith(f" --extra-index-url https://download.pytorch.org/whl/cpu {_torch()}+cpu")
-    assert rest == "-m pip install --requirement requirements.txt"
+INDEX = " --extra-index-url https://download.pytorch.org/whl/cpu"
+TORCH = next(line for line in (ROOT / "requirements.txt").read_text().splitlines()
+             if line.startswith("torch=="))
 
 
-def test_install_takes_another_index(checkout: Checkout) -> None:
-    torch, _ = _install(checkout, TORCH_INDEX="https://mirror.example/torch")
-    assert f"--extra-index-url https://mirror.example/torch {_torch()}+cpu" in torch
+@pytest.mark.parametrize(("machine", "environment", "torch"), [
+    ("Linux x86_64", {}, f"{LOCKED}requirements-torch-cpu.lock{INDEX}"),
+    ("Linux x86_64", {"TORCH_INDEX": "https://mirror.example/torch"},
+     f"{LOCKED}requirements-torch-cpu.lock --extra-index-url https://mirror.example/torch"),
+    ("Linux x86_64", {"TORCH_LOCAL": "", "TORCH_INDEX": ""},
+     f"{LOCKED}requirements-torch-cuda.lock"),
+    ("Linux x86_64", {"TORCH_LOCAL": "+cu126", "TORCH_INDEX": "https://x"},
+     f"-m pip install --retries 2 --extra-index-url https://x {TORCH}+cu126"),
+    ("Linux aarch64", {}, f"-m pip install --retries 2{INDEX} {TORCH}+cpu"),
+    ("Darwin arm64", {}, f"-m pip install --retries 2 {TORCH}"),
+], ids=["CPU", "another index", "CUDA", "another CUDA", "ARM", "Mac"])
+def test_install_takes_what_is_locked_and_the_build_of_torch(
+        checkout: Checkout, machine: str, environment: dict[str, str], torch: str) -> None:
+    assert _install(checkout, machine, **environment) == [f"{LOCKED}requirements.lock", torch]
 
 
-def test_install_for_cuda_asks_for_plain_torch_and_no_index(checkout: Checkout) -> None:
-    torch, _ = _install(checkout, TORCH_LOCAL="", TORCH_INDEX="")
-    assert torch.endswith(f" {_torch()}")
-    assert "index" not in torch
+def _wheel(folder: Path, name: str, version: str) -> str:
+    """Make the smallest package there is; returns its SHA-256."""
+    path = folder / f"{name}-{version}-py3-none-any.whl"
+    about = f"{name}-{version}.dist-info"
+    with zipfile.ZipFile(path, "w") as wheel:
+        wheel.writestr(f"{about}/METADATA", f"Metadata-Version: 2.1\nName: {name}\n"
+                                            f"Version: {version}\n")
+        wheel.writestr(f"{about}/WHEEL", "Wheel-Version: 1.0\nGenerator: test\n"
+                                         "Root-Is-Purelib: true\nTag: py3-none-any\n")
+        wheel.writestr(f"{about}/RECORD", "")
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+@pytest.mark.parametrize(("digest", "status", "words"), [
+    (None, 0, "Would install demo-1.0"), ("0" * 64, 1, "DO NOT MATCH THE HASHES"),
+], ids=["the file that was locked", "another"])
+def test_install_takes_no_file_but_the_one_that_was_locked(
+        checkout: Checkout, digest: str | None, status: int, words: str) -> None:
+    """Asked of the real pip, which installs nothing here."""
+    real = _wheel(checkout.root, "demo", "1.0")
+    for lock in checkout.root.glob("requirements*.lock"):
+        lock.write_text(f"demo==1.0 \\\n    --hash=sha256:{digest or real}\n")
+    done = checkout.run("scripts/install.sh", sys.executable, TORCH_INDEX="", PIP_NO_INDEX="1",
+                        PIP_DRY_RUN="1", PIP_FIND_LINKS=str(checkout.root),
+                        PIP_CONFIG_FILE=os.devnull)
+    assert done.status == status
+    assert words in done.out + done.err
 
 
 def test_setup_makes_an_environment_and_fills_it(checkout: Checkout) -> None:
     done = checkout.run("scripts/setup.sh", "dev")
     assert done.status == 0, done
     assert done.calls[0] == "-m venv .venv"
-    assert done.calls[-1] == "-m pip install --requirement requirements-dev.txt"
+    assert done.calls[-1] == "-m pip install --retries 2 --requirement requirements-dev.txt"
     assert "installing requirements.txt lambda/requirements.txt requirements-aws.txt" in done.out
 
 
@@ -139,7 +178,7 @@ def test_setup_goes_on_from_running_to_testing(checkout: Checkout) -> None:
     checkout.run("scripts/setup.sh")
     done = checkout.run("scripts/setup.sh", "dev")
     assert "-m venv .venv" not in done.calls
-    assert done.calls[-1] == "-m pip install --requirement requirements-dev.txt"
+    assert done.calls[-1] == "-m pip install --retries 2 --requirement requirements-dev.txt"
 
 
 def test_setup_installs_again_when_a_requirement_has_changed(checkout: Checkout) -> None:
@@ -149,13 +188,20 @@ def test_setup_installs_again_when_a_requirement_has_changed(checkout: Checkout)
     assert len(checkout.run("scripts/setup.sh").calls) == 3
 
 
+def test_setup_installs_again_when_a_lock_has_changed(checkout: Checkout) -> None:
+    checkout.run("scripts/setup.sh")
+    with (checkout.root / "requirements-torch-cpu.lock").open("a") as file:
+        file.write("# another hash\n")
+    assert len(checkout.run("scripts/setup.sh").calls) == 3
+
+
 @pytest.mark.parametrize(("level", "last"), [
     ([], "lambda/requirements.txt"), (["aws"], "requirements-aws.txt"),
     (["dev"], "requirements-dev.txt")])
 def test_setup_installs_what_its_level_needs(
         checkout: Checkout, level: list[str], last: str) -> None:
     done = checkout.run("scripts/setup.sh", *level)
-    assert done.calls[-1] == f"-m pip install --requirement {last}"
+    assert done.calls[-1] == f"-m pip install --retries 2 --requirement {last}"
 
 
 def test_setup_knows_no_other_level(checkout: Checkout) -> None:
@@ -180,8 +226,9 @@ def test_setup_says_which_python_is_missing(checkout: Checkout) -> None:
     ("image", "scripts/build.sh sentiment:cpu --build-arg TORCH_INDEX"),
     ("image-gpu",
      "scripts/build.sh sentiment:gpu --build-arg TORCH_LOCAL= --build-arg TORCH_INDEX="),
+    ("sbom", "${DOCKER:-docker} run --rm sentiment:cpu cat /usr/share/doc/sentiment/sbom.cdx.json"),
 ])
-def test_make_builds_with_these_arguments(checkout: Checkout, target: str, words: str) -> None:
+def test_make_runs_docker_with_these_arguments(checkout: Checkout, target: str, words: str) -> None:
     done = checkout.run("make", "--dry-run", target)
     assert done.status == 0, done
     assert done.out.splitlines() == [words]
@@ -195,3 +242,37 @@ def test_make_takes_another_cuda_build(checkout: Checkout) -> None:
 @pytest.mark.parametrize("argument", ["TORCH_LOCAL", "TORCH_INDEX"])
 def test_the_dockerfile_takes_the_build_arguments(argument: str) -> None:
     assert f"\nARG {argument}=" in (ROOT / "Dockerfile").read_text()
+
+
+def _audit(tmp_path: Path, *lines: str) -> tuple[int, str, str]:
+    auditor = tmp_path / "auditor"
+    auditor.write_text("\n".join(["#!/bin/sh", *lines]))
+    auditor.chmod(0o755)
+    done = subprocess.run([ROOT / "scripts" / "audit.sh"], capture_output=True, text=True,
+                          env={**os.environ, "PIP_AUDIT": str(auditor)})
+    return done.returncode, done.stdout, done.stderr
+
+
+def test_the_audit_tells_none_known_from_some_and_from_not_asked(tmp_path: Path) -> None:
+    assert _audit(tmp_path, "exit 0")[0] == 0
+    assert _audit(tmp_path, "echo flask 3.1.3 PYSEC-1; exit 1")[:2] == (1, "flask 3.1.3 PYSEC-1\n")
+    status, out, words = _audit(tmp_path, "echo trace >&2", "echo no route to host >&2", "exit 1")
+    assert (status, out) == (2, "")
+    assert words.endswith("could not be asked, so nothing is known:\nno route to host\n")
+
+
+def test_an_audit_without_a_network_says_that_it_knows_nothing() -> None:
+    """With the real auditor: where it is not answered, it would otherwise end like a good one."""
+    nobody = "http://127.0.0.1:9"
+    done = subprocess.run([ROOT / "scripts" / "audit.sh"], capture_output=True, text=True,
+                          env={**os.environ, "HTTPS_PROXY": nobody, "https_proxy": nobody})
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "could not be asked" in done.stderr
+
+
+def test_the_audit_asks_about_every_lock(tmp_path: Path) -> None:
+    status, asked, _ = _audit(tmp_path, 'echo "$*"; exit 1')
+    assert status == 1 and "--strict" in asked
+    missing = {path.name for path in ROOT.glob("requirements*.lock")} - set(asked.split())
+    # torch's CPU build is of the version of the other.
+    assert missing == {"requirements-torch-cpu.lock"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 import shutil
 import tarfile
 import zlib
@@ -15,10 +16,13 @@ from cloud.errors import ScriptError
 
 from tqdm import tqdm
 
+from contract.archives import MOST_FOLDERS, StrictMember
+
 MOST_FILES = 200_000
 """The public archive of the film reviews has 100,000 and some."""
 MOST_BYTES = 2**30
 """Of the unpacked archive with all its headers; the public one has a third of that."""
+_PIECE = 2**20
 
 
 def extract(archive: Path, folder: Path, *, most_files: int = MOST_FILES,
@@ -48,7 +52,7 @@ def extract(archive: Path, folder: Path, *, most_files: int = MOST_FILES,
                 bar.update()
     except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise ScriptError(f"{archive} is damaged, or no .tar.gz: {error}") from error
-    except FileExistsError as error:
+    except (FileExistsError, NotADirectoryError) as error:
         raise ScriptError(f"{archive} has {error.filename} twice; nothing of it is used") from error
     return count
 
@@ -74,8 +78,10 @@ class _Bounded:
 def _members(archive: Path, most_bytes: int) -> Iterator[tarfile.TarFile]:
     with gzip.open(archive) as content:
         bounded = cast(IO[bytes], _Bounded(cast(IO[bytes], content), most_bytes, archive))
-        with tarfile.open(fileobj=bounded, mode="r|") as tar:
+        with tarfile.open(fileobj=bounded, mode="r|", tarinfo=StrictMember) as tar:
             yield tar
+        while bounded.read(_PIECE):  # to the end, where gzip has its checksum
+            pass
 
 
 def _inside(archive: Path, member: tarfile.TarInfo) -> PurePath:
@@ -83,6 +89,9 @@ def _inside(archive: Path, member: tarfile.TarInfo) -> PurePath:
     path = PurePath(member.name)
     if path.anchor or ".." in path.parts or "\0" in member.name:
         raise ScriptError(f"{archive} has {member.name!r}, a path that leads out of the folder; "
+                          "nothing of it is used")
+    if len(path.parts) > MOST_FOLDERS or any(len(os.fsencode(part)) > 255 for part in path.parts):
+        raise ScriptError(f"{archive} has {member.name[:60]!r}..., a path that is too long; "
                           "nothing of it is used")
     # A sparse file is no plain one: a few bytes of it may say that a terabyte of zeros follows.
     if not (member.isreg() or member.isdir()) or member.issparse():
