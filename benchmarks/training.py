@@ -22,6 +22,7 @@ import published
 from benchmarks import measure
 from benchmarks.reviews import Review, add_archive_option, read_reviews
 from sentiment import training
+from sentiment.data import Data
 from sentiment.device import Device
 from sentiment.model import LSTMClassifier, LSTMSettings
 from sentiment.recurrence import cut
@@ -67,7 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 class _Old:
     """The published loop. Its rows are padded before the clock starts."""
 
-    def __init__(self, model: published.LSTMClassifier, data: training.Data) -> None:
+    def __init__(self, model: published.LSTMClassifier, data: Data) -> None:
         self.losses: list[float] = []
         self.model = model
         self._optimizer = torch.optim.Adam(model.parameters(), lr=SETTINGS.learning_rate)
@@ -91,7 +92,7 @@ class _Old:
 class _New:
     """Our step. Grouping by length and padding are part of it."""
 
-    def __init__(self, model: LSTMClassifier, data: training.Data) -> None:
+    def __init__(self, model: LSTMClassifier, data: Data) -> None:
         self.losses: list[float] = []
         self.model = model
         self._optimizer = training.adam(model, SETTINGS)
@@ -102,8 +103,9 @@ class _New:
         def work() -> int:
             for at in range(start, start + count, BATCH):
                 rows = np.arange(at, min(at + BATCH, len(self._data)))
-                self.losses.append(training._learn(self.model, self._optimizer, self._scaler,
-                                                   self._data, rows, SETTINGS, CPU))
+                loss, _ = training._learn(self.model, self._optimizer, self._scaler, self._data,
+                                          rows, SETTINGS, CPU)
+                self.losses.append(loss)
             return count
         return measure.timed(work)
 
@@ -113,7 +115,7 @@ class _Loops(NamedTuple):
     new: _New
 
 
-def _loops(data: training.Data) -> _Loops:
+def _loops(data: Data) -> _Loops:
     """Both loops with the same weights."""
     torch.manual_seed(1)
     theirs = published.LSTMClassifier(EMBEDDING, HIDDEN, VOCABULARY)
@@ -130,14 +132,14 @@ def _largest_differences(old: _Old, new: _New) -> tuple[float, float]:
             max(float((theirs[name] - ours[name]).abs().max()) for name in theirs))
 
 
-def _encode(reviews: Sequence[Review]) -> training.Data:
+def _encode(reviews: Sequence[Review]) -> Data:
     texts = [review.content.decode() for review in reviews]
     pipeline = Classic.fit(texts, VOCABULARY)
-    return training.Data([np.array(pipeline.encode(text), np.int32) for text in texts],
+    return Data([np.array(pipeline.encode(text), np.int32) for text in texts],
                          np.array([review.label for review in reviews], np.float32))
 
 
-def _table(results: dict[str, list[measure.Round]], data: training.Data) -> str:
+def _table(results: dict[str, list[measure.Round]], data: Data) -> str:
     base = measure.per_cpu_second(results[PUBLISHED]).median
     words = {PUBLISHED: float(published.PAD), OURS: _padded_words(data)}
     return measure.markdown_table(
@@ -150,7 +152,7 @@ def _table(results: dict[str, list[measure.Round]], data: training.Data) -> str:
          for name, rounds in results.items()])
 
 
-def _padded_words(data: training.Data) -> float:
+def _padded_words(data: Data) -> float:
     """Steps of the network per review, padding included."""
     total = 0
     for at in range(0, len(data), BATCH):

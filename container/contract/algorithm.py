@@ -1,20 +1,22 @@
 """What an algorithm owes the container: this is all that `contract` ever asks of one.
 
-To bring another algorithm, write one module with an `Algorithm` in it and name it in the two
-executables `train` and `serve`; see docs/bring-your-own.md.
+To bring another algorithm, write one module with an `Algorithm` in it and name it in `plug.py`;
+see docs/bring-your-own.md.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
+from contract.cluster import Place
 from contract.hyperparameters import Hyperparameter, Value
 from contract.jobconfig import Channel
 from contract.metrics import Metric
 from contract.stopping import StopRequest
+from contract.tasks import ProcessingTask
 
 Record = str | list[Any] | dict[str, Any]
 """One record of a request: a text, the cells of a row, or a JSON object."""
@@ -34,6 +36,9 @@ class TrainingJob:
     """None: the job wants no checkpoints."""
     stop: StopRequest
     processors: int
+    """For this process, where several share a host."""
+    place: Place = field(default_factory=Place)
+    """Among all processes that train together; only the first writes and prints."""
 
 
 class Prediction(Protocol):
@@ -101,3 +106,12 @@ class Algorithm:
     train: Callable[[TrainingJob], None]
     load: Callable[[Path], Predictor]
     """Load the model in a directory; raises UserError naming what is wrong with it."""
+    prepare: Callable[[], None] | None = None
+    """Import what `load` needs: a server of many models does so before there is one."""
+    memory: Callable[[Path], int] | None = None
+    """Bytes that the model in a directory comes to take at most, told from its files without
+    loading it. Without this, the size of all its files is what a server of many models goes by."""
+    distributed: bool = False
+    """Whether `train` looks at its `place`, and so can learn on several hosts or GPUs."""
+    tasks: Mapping[str, ProcessingTask] = field(default_factory=dict)
+    """What `process NAME` does, if anything."""

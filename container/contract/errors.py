@@ -4,6 +4,7 @@ ContainerError
 ├── UserError          the caller's data, settings or request; the message says what to change
 │   └── RequestError   one HTTP request is wrong: it carries the status to answer with
 └── PlatformError      the machine: a full disk, a missing mount, no GPU where one was asked for
+    └── LostPeerError  another process or host of the job is gone
 
 Everything else that is raised is a fault of ours. Exit statuses and HTTP statuses are chosen by
 class, at one door each: `contract.training` and `contract.serving.app`.
@@ -16,6 +17,7 @@ import errno
 # Platform faults by errno: what a person can do about them.
 _ADVICE = {
     errno.ENOSPC: "no space left; raise VolumeSizeInGB",
+    errno.EFBIG: "the file is larger than this process may write; raise the limit (ulimit -f)",
     errno.EDQUOT: "the disk quota is used up; raise it",
     errno.EROFS: "the place is read-only; mount it writable",
     errno.EACCES: "permission denied; check owner and mode of the mount",
@@ -38,6 +40,10 @@ class PlatformError(ContainerError):
     """The machine under the container does not give what the job needs."""
 
     exit_status = 3
+
+
+class LostPeerError(PlatformError):
+    """Another process or host of the job has failed or is gone, and this one cannot go on."""
 
 
 class RequestError(UserError):

@@ -100,11 +100,12 @@ def canonical(name: str) -> str:
     return name.strip().replace("-", "_").lower()
 
 
-def resolve(declared: Sequence[Hyperparameter], given: Mapping[str, object]) -> dict[str, Value]:
+def resolve(declared: Sequence[Hyperparameter], given: Mapping[str, object],
+            noun: str = "hyperparameter") -> dict[str, Value]:
     """Decode `given` and fill in the defaults; dash and underscore are the same in a name.
 
     Keys that the platform and its clients add for themselves (`_tuning_objective_metric`,
-    `sagemaker_program`, ...) are passed over.
+    `sagemaker_program`, ...) are passed over. `noun` is what messages call one.
 
     Raises:
         UserError: unknown names or impossible values; all of them in one message.
@@ -119,15 +120,15 @@ def resolve(declared: Sequence[Hyperparameter], given: Mapping[str, object]) -> 
         name = canonical(key)
         row = by_name.get(name)
         if row is None:
-            problems.append(f"unknown hyperparameter {key!r}{_nearest(name, by_name)}")
+            problems.append(f"unknown {noun} {key!r}{_nearest(name, by_name)}")
             continue
         if name in seen and _unquoted(seen[name]) != _unquoted(raw):
-            problems.append(f"hyperparameter {name!r} is given twice with different values")
+            problems.append(f"{noun} {name!r} is given twice with different values")
         seen[name] = raw
         try:
             values[name] = row.read(raw)
         except ValueError:
-            problems.append(f"hyperparameter {key}={_shown(raw)}: expected {row.expected}")
+            problems.append(f"{noun} {key}={_shown(raw)}: expected {row.expected}")
     if problems:
         raise UserError("; ".join(problems))
     return values

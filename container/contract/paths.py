@@ -1,6 +1,6 @@
 """Where SageMaker puts things. The only module that knows the tree's place; nothing is opened here.
 
-Source: requirements T9, T21-T23, S3 and P2 of the platform's contract.
+Source: requirements T9, T21-T23, S3, P2 and P3 of the platform's contract.
 """
 
 from __future__ import annotations
@@ -30,12 +30,28 @@ class Paths:
         return self.root / "model"
 
     @property
+    def models(self) -> Path:
+        return self.root / "models"
+
+    @property
     def output_data(self) -> Path:
         return self.root / "output" / "data"
 
     @property
     def failure(self) -> Path:
         return self.root / "output" / "failure"
+
+    @property
+    def processing_config(self) -> Path:
+        return self.root / "config"
+
+    @property
+    def processing(self) -> Path:
+        return self.root / "processing"
+
+    @property
+    def message(self) -> Path:
+        return self.root / "output" / "message"
 
     @property
     def checkpoints(self) -> Path:

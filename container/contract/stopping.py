@@ -14,6 +14,7 @@ class Stopped(Exception):  # noqa: N818 - it is the outcome of a wish, not an er
 
     def __init__(self, signal_number: int) -> None:
         super().__init__(f"stopped by {signal.Signals(signal_number).name}")
+        self.signal_number = signal_number
         self.exit_status = 128 + signal_number
 
 

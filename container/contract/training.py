@@ -1,6 +1,6 @@
 """The life of a training job: settings, work, exit status, and the failure file when it goes wrong.
 
-Sources: requirements T3-T6, T24-T28. The one door through which a failure leaves `train`.
+Sources: requirements T3-T6, T24-T28, D1-D7. The one door through which a failure leaves `train`.
 """
 
 from __future__ import annotations
@@ -11,20 +11,16 @@ import json
 import logging
 import os
 import sys
-import traceback
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from contract import cpus, hyperparameters, jobconfig, metrics
+from contract import command, cpus, gpus, hyperparameters, jobconfig, metrics, processing
 from contract.algorithm import Algorithm, TrainingJob
-from contract.errors import (
-    OUR_FAULT_EXIT_STATUS,
-    PlatformError,
-    UserError,
-    expected,
-)
+from contract.cluster import Cluster, ClusterSettings, Place, read_cluster, read_settings
+from contract.errors import PlatformError, UserError
 from contract.paths import PLATFORM_ROOT, Paths
 from contract.stopping import Stopped, StopRequest
+from contract.workers import WorkerFailed, train_together
 
 FAILURE_LIMIT = 1024
 """Characters of the failure file that the platform keeps (T5)."""
@@ -39,13 +35,15 @@ def main(algorithm: Algorithm, arguments: Sequence[str] | None = None) -> int:
         print(json.dumps(describe(algorithm), indent=2))
         return 0
     paths = Paths(Path(options.root).absolute())
-    _log_to_stdout(os.environ)
+    if processing.is_processing_job(paths):  # it says which words such a job needs
+        return processing.main(algorithm, ["--root", options.root])
+    command.log_to_stdout(os.environ)
     stop = StopRequest()
     stop.listen()
     try:
         with contextlib.suppress(OSError):  # an earlier run's, in a tree that is used again
             paths.failure.unlink()
-        _run(algorithm, paths, _command_line_values(rest), stop)
+        _run(algorithm, paths, command.read_values(rest), stop)
     except Stopped as stopped:
         log.info("%s before a model existed; nothing is written", stopped)
         return stopped.exit_status
@@ -76,38 +74,59 @@ def _run(algorithm: Algorithm, paths: Paths, overrides: Mapping[str, str],
     given = {name: value for name, value in jobconfig.read_hyperparameters(paths).items()
              if hyperparameters.canonical(name) not in overridden} | dict(overrides)
     values = hyperparameters.resolve(algorithm.hyperparameters, given)
-    processors = cpus.bound_numeric_threads(cpus.available(), os.environ)
+    hosts = read_cluster(paths.config / "resourceconfig.json")
+    settings = read_settings(os.environ)
+    processes = _processes(algorithm, hosts, settings)
+    processors = cpus.bound_numeric_threads(max(1, cpus.available() // processes), os.environ)
     log.info("training %s with %d processors; settings %s", algorithm.name, processors,
              json.dumps(values))
-    job = TrainingJob(
-        hyperparameters=values,
-        channels=jobconfig.read_channels(paths),
-        model_directory=paths.model,
-        output_directory=paths.output_data,
-        checkpoint_directory=jobconfig.checkpoint_directory(paths),
-        stop=stop,
-        processors=processors,
-    )
-    paths.model.mkdir(parents=True, exist_ok=True)
-    if not os.access(paths.model, os.W_OK):
-        raise PlatformError(f"{paths.model} cannot be written; mount it writable for this user")
-    algorithm.train(job)
+
+    def work(place: Place, stop: StopRequest) -> None:
+        if place.meeting and place.meeting.interface:
+            for library in ("GLOO", "NCCL"):  # D3; where the user has chosen, that stays
+                os.environ.setdefault(f"{library}_SOCKET_IFNAME", place.meeting.interface)
+        algorithm.train(TrainingJob(
+            hyperparameters=values,
+            channels=jobconfig.read_channels(paths),
+            model_directory=paths.model,
+            output_directory=paths.output_data,
+            checkpoint_directory=jobconfig.checkpoint_directory(paths),
+            stop=stop,
+            processors=processors,
+            place=place,
+        ))
+
+    if hosts.current == hosts.leader:
+        paths.model.mkdir(parents=True, exist_ok=True)
+        if not os.access(paths.model, os.W_OK):
+            raise PlatformError(f"{paths.model} cannot be written; mount it writable for this "
+                                "user")
+    if hosts.others or processes > 1:
+        train_together(hosts, settings, processes, work, stop)
+    else:
+        work(Place(), stop)
+
+
+def _processes(algorithm: Algorithm, hosts: Cluster, settings: ClusterSettings) -> int:
+    """How many processes train on this host.
+
+    Raises:
+        UserError: the job has several hosts, and the algorithm knows one process only.
+    """
+    if algorithm.distributed:
+        return settings.processes or gpus.count(os.environ) or 1
+    if hosts.others:
+        raise UserError(f"{algorithm.name} trains on one host, and the job has "
+                        f"{len(hosts.hosts)}; set its InstanceCount to 1")
+    return 1
 
 
 def _fail(error: BaseException, paths: Paths) -> int:
     """Tell the log and the failure file what happened; return the exit status."""
-    known = expected(error)
-    if known is None:
-        trace = "".join(traceback.format_exception(error))
-        log.error("%s", trace.rstrip())
-        sentence = (f"AlgorithmError: a fault of the container, {type(error).__name__}: {error}. "
-                    "The log has the trace; please report it.")
-        status = OUR_FAULT_EXIT_STATUS
+    if isinstance(error, WorkerFailed):  # it has told the log itself
+        sentence, status = str(error), error.exit_status
     else:
-        blame = "PlatformError" if isinstance(known, PlatformError) else "UserError"
-        sentence = f"{blame}: {known}"
-        status = known.exit_status
-    log.error("%s", sentence)
+        sentence, status = command.blame(error)
     try:
         paths.failure.parent.mkdir(parents=True, exist_ok=True)
         paths.failure.write_text(sentence[:FAILURE_LIMIT - 1] + "\n", encoding="utf-8",
@@ -129,31 +148,3 @@ def _options(algorithm: Algorithm,
     parser.add_argument("--describe", action="store_true",
                         help="print hyperparameters and metric definitions as JSON, and end")
     return parser.parse_known_args(arguments)
-
-
-def _command_line_values(arguments: Sequence[str]) -> dict[str, str]:
-    """`--epochs 3 --batch-size=64` as a mapping.
-
-    Raises:
-        UserError: a word is no option, or an option has no value.
-    """
-    values: dict[str, str] = {}
-    words = iter(arguments)
-    for word in words:
-        if not word.startswith("--") or word == "--":
-            raise UserError(f"argument {word!r} is not understood; write --NAME VALUE")
-        name, equals, value = word[2:].partition("=")
-        if not equals:
-            try:
-                value = next(words)
-            except StopIteration:
-                raise UserError(f"option --{name} has no value; write --{name} VALUE") from None
-        values[name] = value
-    return values
-
-
-def _log_to_stdout(environment: Mapping[str, str]) -> None:
-    """One event a line, at once, on standard output (T27)."""
-    level = environment.get("SAGEMAKER_CONTAINER_LOG_LEVEL", "")
-    logging.basicConfig(stream=sys.stdout, level=int(level) if level.isdigit() else logging.INFO,
-                        format="%(asctime)s %(levelname)s %(message)s")

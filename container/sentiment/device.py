@@ -62,8 +62,13 @@ class Device:
             self.pool.shutdown(cancel_futures=True)
 
 
-def choose_device(wanted: str, processors: int) -> Device:
+def choose_device(wanted: str, processors: int, local_rank: int = 0) -> Device:
     """`auto`, `cpu` or `cuda`; says in the log what it is and why.
+
+    Args:
+        wanted: one of these three.
+        processors: how many there are for this process.
+        local_rank: which of the processes on this host it is; each takes a GPU of its own.
 
     Raises:
         PlatformError: a GPU is asked for and there is none.
@@ -79,5 +84,7 @@ def choose_device(wanted: str, processors: int) -> Device:
     # Emulated bfloat16, as older cards have it, would be slower than float32.
     native = torch.cuda.is_bf16_supported(including_emulation=False)
     precision = torch.bfloat16 if native else torch.float16
+    device = torch.device("cuda", local_rank % torch.cuda.device_count())
+    torch.cuda.set_device(device)
     log.info("computing on %s, mixed precision %s", torch.cuda.get_device_name(), precision)
-    return Device(torch.device("cuda"), precision)
+    return Device(device, precision)

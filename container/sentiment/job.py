@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,16 +15,22 @@ import torch
 
 from contract.algorithm import TrainingJob
 from contract.checkpoints import CheckpointStore
+from contract.files import write_atomic
 from contract.metrics import metric_line
 from sentiment import training
 from sentiment.artifact import save_model
+from sentiment.data import Data
 from sentiment.device import Device, choose_device
+from sentiment.distributed import Group, joined
+from sentiment.network import Network
 from sentiment.preparation import Prepared, prepare
 from sentiment.rounds import Learned, Reviews, Run, learn_lstm
 from sentiment.selftraining import learn_ngrams
-from sentiment.training import Data
 
 log = logging.getLogger(__name__)
+
+_LATE_FIGURES_SECONDS = 30.0
+"""For measuring after a stop signal: 120 are all that there are (T6)."""
 
 _LEARN = {"lstm": learn_lstm, "ngrams": learn_ngrams}
 
@@ -32,18 +40,20 @@ _FREE_TO_CHANGE = {"epochs", "patience", "checkpoint_seconds", "device", "max_ba
 
 def run(job: TrainingJob) -> None:
     """Train and save a model as the job says."""
-    prepared = prepare(job)
-    job.stop.raise_if_set()
-    with choose_device(str(job.hyperparameters["device"]), job.processors) as device:
+    place = job.place
+    with choose_device(str(job.hyperparameters["device"]), job.processors,
+                       place.local_rank) as device, joined(place, device.device) as group:
+        prepared = prepare(job, group)
+        job.stop.raise_if_set()
         try:
-            _train(job, prepared, device)
+            _train(job, prepared, device, group)
         except RuntimeError as error:
             if isinstance(error, torch.OutOfMemoryError) or "allocate memory" in str(error):
                 raise MemoryError from error
             raise
 
 
-def _train(job: TrainingJob, prepared: Prepared, device: Device) -> None:
+def _train(job: TrainingJob, prepared: Prepared, device: Device, group: Group) -> None:
     """Begin or go on, learn, save, and say how good it is."""
     hyper = prepared.hyperparameters
     settings = _settings(hyper)
@@ -53,9 +63,12 @@ def _train(job: TrainingJob, prepared: Prepared, device: Device) -> None:
                       max(prepared.pipeline.vocabulary.values(), default=1) + 1)
     learned = _LEARN[str(hyper["architecture"])](reviews, Run(
         settings, device, _store(job, prepared, settings), should_stop=lambda: bool(job.stop),
-        check=job.stop.raise_if_set, report=_report), hyper)
-    _save(job, prepared, learned)
-    _finish(job, prepared, learned, device)
+        check=job.stop.raise_if_set, report=_report if group.leads else _keep_quiet, group=group,
+        earlier=prepared.earlier.network if prepared.earlier else None), hyper)
+    stopped = group.any(bool(job.stop))
+    if group.leads:
+        _save(job, prepared, learned, stopped)
+    _finish(job, prepared, learned, device, group, stopped)
 
 
 def _settings(hyper: Mapping[str, Any]) -> training.Settings:
@@ -67,6 +80,8 @@ def _settings(hyper: Mapping[str, Any]) -> training.Settings:
 
 def _store(job: TrainingJob, prepared: Prepared,
            settings: training.Settings) -> CheckpointStore | None:
+    if not job.place.leads:
+        return None
     if job.checkpoint_directory is None:
         log.info("no checkpoints: the job has no checkpoint directory")
         return None
@@ -85,11 +100,15 @@ def _report(metrics: Mapping[str, float]) -> None:
     print(metric_line(metrics), flush=True)
 
 
-def _save(job: TrainingJob, prepared: Prepared, learned: Learned) -> None:
+def _keep_quiet(metrics: Mapping[str, float]) -> None:
+    """The first process reports for all (T28)."""
+
+
+def _save(job: TrainingJob, prepared: Prepared, learned: Learned, stopped: bool) -> None:
     state = learned.state
     save_model(job.model_directory, learned.network, learned.network.state_dict(),
                prepared.pipeline, {
-        "training": {**learned.facts, "stopped": bool(job.stop), "seconds": round(state.seconds, 1),
+        "training": {**learned.facts, "stopped": stopped, "seconds": round(state.seconds, 1),
                      "metrics": dict(learned.metrics),
                      "hyperparameters": dict(prepared.hyperparameters)},
         "data": prepared.facts,
@@ -102,19 +121,45 @@ def _save(job: TrainingJob, prepared: Prepared, learned: Learned) -> None:
                  "in %s", state.rows, job.model_directory)
 
 
-def _finish(job: TrainingJob, prepared: Prepared, learned: Learned, device: Device) -> None:
+def _finish(job: TrainingJob, prepared: Prepared, learned: Learned, device: Device,
+            group: Group, stopped: bool) -> None:
     """Print the metrics of the model that was saved, so that the last value of each is its own."""
     final = dict(learned.metrics)
-    if prepared.test is not None and not job.stop:
-        network = learned.network
-        unseen = Data([np.asarray(network.prepare(ids), np.int32)
-                       for ids in prepared.test.sequences], prepared.test.labels)
-        network.to(device.device)
-        figures = training.evaluate(network, unseen, device, lambda: bool(job.stop))
-        final |= {f"test:{name}": value for name, value in (figures or {}).items()}
+    if not final and prepared.validation.total:
+        # Stopped in its first epoch; whoever tunes wants to know the objective all the same (T28).
+        end = time.monotonic() + _LATE_FIGURES_SECONDS
+        figures = _measured(learned.network, prepared.validation, device,
+                            lambda: time.monotonic() > end, group)
+        final |= {f"validation:{name}": value for name, value in figures.items()}
+        if figures:
+            final["validation:best_accuracy"] = figures["accuracy"]
+    if prepared.test is not None and not stopped:
+        figures = _measured(learned.network, prepared.test, device, lambda: bool(job.stop), group)
+        final |= {f"test:{name}": value for name, value in figures.items()}
+    if not group.leads:
+        return
     if final:
         _report(final)
-    job.output_directory.mkdir(parents=True, exist_ok=True)
     history = [*learned.state.earlier, *learned.state.history]
-    (job.output_directory / "metrics.json").write_text(json.dumps(
-        {"history": history, "final": final}, indent=2) + "\n")
+    about: dict[str, Any] = {"history": history, "final": final}
+    if group.place.size > 1:
+        about["exchange"] = {"processes": group.place.size, "steps": group.sums,
+                             "bytes_per_step": group.bytes // max(1, group.sums)}
+        log.info("%d processes exchanged gradients %d times, %d bytes each time",
+                 *about["exchange"].values())
+    report = job.output_directory / "metrics.json"
+    try:
+        job.output_directory.mkdir(parents=True, exist_ok=True)
+        write_atomic(report, (json.dumps(about, indent=2) + "\n").encode())
+    except OSError as problem:  # a model that is saved is not to be lost for it
+        log.warning("%s cannot be written (%s); its figures are in this log", report,
+                    problem.strerror)
+
+
+def _measured(network: Network, reviews: Data, device: Device, should_stop: Callable[[], bool],
+              group: Group) -> dict[str, float]:
+    """`loss` and `accuracy`; nothing if `should_stop` said so before the end."""
+    read = replace(reviews, sequences=[np.asarray(network.prepare(ids), np.int32)
+                                       for ids in reviews.sequences])
+    network.to(device.device)
+    return training.evaluate(network, read, device, should_stop, group) or {}

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from contract.algorithm import Algorithm, Predictor, TrainingJob
 from sentiment.hyperparameters import HYPERPARAMETERS, METRICS
+from sentiment.tasks import TASKS
 
 
 def _train(job: TrainingJob) -> None:
@@ -20,4 +21,18 @@ def _load(directory: Path) -> Predictor:
     return SentimentPredictor.load(directory)
 
 
-ALGORITHM = Algorithm("sentiment", HYPERPARAMETERS, METRICS, _train, _load)
+def _prepare() -> None:
+    from sentiment import predictor  # noqa: F401 - for what it brings
+    from sentiment.text import Classic
+
+    Classic({}).encode("film")  # a stemmer, with half of NLTK
+
+
+def _memory(directory: Path) -> int:
+    from sentiment.footprint import footprint
+
+    return footprint(directory)
+
+
+ALGORITHM = Algorithm("sentiment", HYPERPARAMETERS, METRICS, _train, _load, _prepare, _memory,
+                      distributed=True, tasks=TASKS)

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,10 +15,12 @@ from torch import Tensor
 
 from contract.checkpoints import CheckpointStore
 from sentiment import snapshot, training
+from sentiment.data import Data
 from sentiment.device import Device
-from sentiment.model import build
-from sentiment.network import Ids, Network
-from sentiment.training import Data, Settings, State
+from sentiment.distributed import Group
+from sentiment.model import build, settings_of
+from sentiment.network import Network
+from sentiment.training import Settings, State
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +31,7 @@ class Reviews:
 
     train: Data
     validation: Data
-    unlabelled: Sequence[Ids]
+    unlabelled: Data
     set_aside: bool
     """Whether those for choosing are training reviews, and may be learned from in the end."""
     vocabulary_size: int
@@ -43,10 +45,19 @@ class Run:
     settings: Settings
     device: Device
     store: CheckpointStore | None
+    """None: no checkpoints, or another process keeps them."""
     should_stop: Callable[[], bool]
+    """Whether this process is told to stop; see `stopping`."""
     check: Callable[[], None]
     """Raises when the job is told to stop."""
     report: Callable[[dict[str, float]], None]
+    group: Group
+    earlier: Network | None = None
+    """What an earlier job has learned, to begin with."""
+
+    def stopping(self) -> bool:
+        """Whether any process is told to stop: the same answer in all of them."""
+        return self.group.any(self.should_stop())
 
 
 @dataclass(frozen=True)
@@ -64,9 +75,12 @@ class Learned:
 
 def learn_lstm(reviews: Reviews, run: Run, hyperparameters: Mapping[str, Any]) -> Learned:
     """One round on the labelled reviews."""
-    network = build("lstm", {"vocabulary_size": reviews.vocabulary_size,
-                             "embedding_dim": hyperparameters["embedding_dim"],
-                             "hidden_dim": hyperparameters["hidden_dim"]})
+    network = build("lstm", settings_of(run.earlier) if run.earlier else {
+        "vocabulary_size": reviews.vocabulary_size,
+        "embedding_dim": hyperparameters["embedding_dim"],
+        "hidden_dim": hyperparameters["hidden_dim"]})
+    if run.earlier:
+        network.load_state_dict(run.earlier.state_dict())
     network.to(run.device.device)
     state = learn(network, reviews.train, reviews.validation, run, State())
     if state.best:
@@ -79,30 +93,42 @@ def learn_lstm(reviews: Reviews, run: Run, hyperparameters: Mapping[str, Any]) -
 def learn(network: Network, data: Data, validation: Data, run: Run, start: State) -> State:
     """Learn from `data`, from `start` or from where a checkpoint of the same round ended."""
     optimizer = training.adam(network, run.settings)
-    state = _resumed(run.store, network, optimizer, start)
+    content = _newest(run.store, network, optimizer, start) if run.group.leads else b""
+    content = run.group.from_leader(content)
+    state = snapshot.restore(content, network, optimizer) if content else start
+    # The same seed gives the same start, unless the hosts' processors round differently.
+    run.group.share(list(network.parameters()))
 
     def checkpoint() -> None:
         if run.store:
             run.store.save(snapshot.pack(network, optimizer, state))
 
     training.train(network, optimizer, state, data, validation, run.settings, run.device,
-                   should_stop=run.should_stop, checkpoint=checkpoint, report=run.report)
+                   should_stop=run.should_stop, checkpoint=checkpoint, report=run.report,
+                   group=run.group)
     return state
 
 
-def learned_before(store: CheckpointStore | None) -> list[Tensor]:
+def learned_before(run: Run) -> list[Tensor]:
     """What the rounds have learned that were complete before the newest usable checkpoint."""
+    content = run.group.from_leader(_usable(run.store) if run.group.leads else b"")
+    return snapshot.before(content) if content else []
+
+
+def _usable(store: CheckpointStore | None) -> bytes:
+    """The newest checkpoint that can be read, of whatever round; empty if there is none."""
     for _, content in store.load() if store else ():
         try:
-            return snapshot.before(content)
+            snapshot.before(content)
         except ValueError:
-            continue  # `_resumed` says so
-    return []
+            continue  # `_newest` says so
+        return content
+    return b""
 
 
-def _resumed(store: CheckpointStore | None, network: Network,
-             optimizer: torch.optim.Optimizer, start: State) -> State:
-    """Take up the newest checkpoint of this round that is whole, or begin with `start`."""
+def _newest(store: CheckpointStore | None, network: Network, optimizer: torch.optim.Optimizer,
+            start: State) -> bytes:
+    """The newest checkpoint of this round that is whole; empty to begin with `start`."""
     for path in store.damaged() if store else ():
         log.warning("checkpoint %s is damaged and passed over", path.name)
     for path, content in store.load() if store else ():
@@ -115,5 +141,5 @@ def _resumed(store: CheckpointStore | None, network: Network,
             continue
         log.info("resumed from %s: %d epochs and %d reviews are done", path.name, state.epoch,
                  state.rows)
-        return state
-    return start
+        return content
+    return b""

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -24,25 +25,26 @@ from torch import Tensor
 from contract.errors import UserError
 from sentiment import training
 from sentiment.calibration import temperature
+from sentiment.data import NO_DATA, Data
 from sentiment.device import Device
+from sentiment.distributed import Group
 from sentiment.network import Ids
 from sentiment.ngram_training import (
     NgramLearner,
     choose_features,
     condensed,
+    prior_weights,
     rare_below,
     ratios,
 )
 from sentiment.ngrams import Index, NgramClassifier, Numbers
 from sentiment.rounds import Learned, Reviews, Run, learn, learned_before
-from sentiment.training import Data, State
+from sentiment.training import State
 
 log = logging.getLogger(__name__)
 
 SHARPNESS = 20.0
 """Of guesses: a review is taken for what it seems to be, unless that is next to nothing."""
-
-_NONE = Data([], np.zeros(0, np.float32))
 
 
 def learn_ngrams(reviews: Reviews, run: Run, hyperparameters: Mapping[str, Any]) -> Learned:
@@ -51,18 +53,23 @@ def learn_ngrams(reviews: Reviews, run: Run, hyperparameters: Mapping[str, Any])
     Raises:
         UserError: there is not one word to learn from.
     """
-    every = [*reviews.train.sequences, *reviews.unlabelled]
-    rare = rare_below(len(every))
-    known = choose_features(every, rare, run.check)
+    every = reviews.train.then(reviews.unlabelled)
+    rare = rare_below(every.total)
+    known = choose_features([every.sequences[place] for place in every.mine()], rare, run.check,
+                            run.group)
+    earlier = run.earlier if isinstance(run.earlier, NgramClassifier) else None
+    if earlier:
+        known = np.union1d(known, earlier.hashes.numpy())
     if not len(known):
         raise UserError("the reviews to learn from have no words")
-    log.info("%d features are in at least %d of %d reviews", len(known), rare, len(every))
+    log.info("%d features are in at least %d of %d reviews", len(known), rare, every.total)
     index = Index(known)
-    train, validation = (Data(_numbers(index, data.sequences, run.check), data.labels)
-                         for data in (reviews.train, reviews.validation))
-    unlabelled = _numbers(index, reviews.unlabelled, run.check)
+    prior = prior_weights(earlier, known) if earlier else None
+    train, validation, unlabelled = (
+        replace(data, sequences=_numbers(index, data.sequences, run.check))
+        for data in (reviews.train, reviews.validation, reviews.unlabelled))
 
-    models, state = learned_before(run.store), State()
+    models, state = learned_before(run), State()
     if any(len(weights) != len(known) + 1 for weights in models):
         models = []  # of an image that saw other features in the same data
     # The epoch, counted over all rounds, that each model is of.
@@ -71,8 +78,8 @@ def learn_ngrams(reviews: Reviews, run: Run, hyperparameters: Mapping[str, Any])
     def learn_round(data: Data, held_out: Data) -> Tensor | None:
         """What a round has learned; None if it was told to stop, and an earlier one says more."""
         nonlocal state
-        log.info("round %d: learning from %d reviews", len(models) + 1, len(data))
-        learner = NgramLearner(ratios(data.sequences, data.labels, len(known)))
+        log.info("round %d: learning from %d reviews", len(models) + 1, data.total)
+        learner = NgramLearner(ratios(data, len(known), run.group), prior)
         state = learn(learner.to(run.device.device), data, held_out, run,
                       State(before=models, earlier=[*state.earlier, *state.history]))
         # At the end of a round the learning rate is 0, and what came before was on its way.
@@ -82,21 +89,21 @@ def learn_ngrams(reviews: Reviews, run: Run, hyperparameters: Mapping[str, Any])
         ends.append(len(state.earlier) + (state.epoch if whole else state.best_epoch))
         return learner.weights({} if whole else state.best)
 
-    for number in range(len(models), 2 if unlabelled else 1):
-        data = _joined(train, unlabelled, models[0]) if number else train
+    for number in range(len(models), 2 if unlabelled.total else 1):
+        data = _joined(train, unlabelled, models[0], run.group) if number else train
         weights = learn_round(data, validation)
         models = models if weights is None else [*models, weights]
-        if run.should_stop():
+        if run.stopping():
             break
-    best = _better_round(models, validation)
+    best = _better_round(models, validation, run.group)
     measured, kept = ends[best], ends[best]
     network = condensed(models[best], known, reviews.vocabulary_size)
-    figures = _calibrated(network, reviews.validation)
-    if reviews.set_aside and not run.should_stop():
-        every_label = Data([*train.sequences, *validation.sequences],
-                           np.concatenate([train.labels, validation.labels]))
-        weights = learn_round(_joined(every_label, unlabelled if best else [], models[best]), _NONE)
-        if weights is not None and not run.should_stop():
+    figures = _calibrated(network, reviews.validation, run.group)
+    if reviews.set_aside and not run.stopping():
+        labelled = train.then(validation)
+        weights = learn_round(_joined(labelled, unlabelled, models[best], run.group) if best
+                              else labelled, NO_DATA)
+        if weights is not None and not run.stopping():
             network, kept = condensed(weights, known, reviews.vocabulary_size), ends[-1]
             network.divide(figures["temperature"])
     history = [*state.earlier, *state.history]
@@ -106,10 +113,12 @@ def learn_ngrams(reviews: Reviews, run: Run, hyperparameters: Mapping[str, Any])
     return Learned(network, state, metrics, facts)
 
 
-def _joined(labelled: Data, others: list[Numbers], weights: Tensor) -> Data:
+def _joined(labelled: Data, others: Data, weights: Tensor, group: Group) -> Data:
     """Labelled reviews, and others with the labels that a model guesses."""
-    return Data([*labelled.sequences, *others],
-                np.concatenate([labelled.labels, guesses(weights, others)]))
+    places = others.mine()
+    found = others.everywhere(group, places, guesses(
+        weights, [others.sequences[place] for place in places]).astype(np.float64))
+    return labelled.then(replace(others, labels=others.here(found).astype(np.float32)))
 
 
 def guesses(weights: Tensor, sequences: Sequence[Numbers]) -> npt.NDArray[np.float32]:
@@ -124,13 +133,15 @@ def _log_odds(weights: Tensor, sequences: Sequence[Numbers]) -> npt.NDArray[np.f
     return np.array([table[0] + table[numbers].sum() for numbers in sequences], np.float64)
 
 
-def _better_round(models: Sequence[Tensor], validation: Data) -> int:
+def _better_round(models: Sequence[Tensor], validation: Data, group: Group) -> int:
     """The last round, unless the reviews held out speak against it."""
-    if len(models) < 2 or not len(validation):
+    if len(models) < 2 or not validation.total:
         return len(models) - 1
-    positive = validation.labels > 0.5
-    right = [int(((_log_odds(weights, validation.sequences) > 0) == positive).sum())
-             for weights in models]
+    places = validation.mine()
+    sequences = [validation.sequences[place] for place in places]
+    positive = validation.labels[places] > 0.5
+    right = group.add(np.array([((_log_odds(weights, sequences) > 0) == positive).sum()
+                                for weights in models], np.int64))
     if right[-1] >= right[0]:
         return len(models) - 1
     log.warning("the reviews without a label did not help; the model without them is kept")
@@ -145,15 +156,17 @@ def _numbers(index: Index, sequences: Sequence[Ids], check: Callable[[], None]) 
     return found
 
 
-def _calibrated(network: NgramClassifier, validation: Data) -> dict[str, float]:
+def _calibrated(network: NgramClassifier, validation: Data, group: Group) -> dict[str, float]:
     """Divide by the temperature, and measure the model as it then is; nothing without reviews."""
-    if not len(validation):
+    if not validation.total:
         return {}
     cpu = Device(torch.device("cpu"), torch.float32)
-    data = Data([network.prepare(ids) for ids in validation.sequences], validation.labels)
-    odds = training.log_odds(network, data.sequences, cpu)
-    found = round(temperature(odds, data.labels.astype(np.float64)), 4)
+    data = replace(validation,
+                   sequences=[network.prepare(ids) for ids in validation.sequences])
+    places = data.mine()
+    labels = data.everywhere(group, places, data.labels[places].astype(np.float64))
+    found = round(temperature(training.log_odds(network, data, cpu, group), labels), 4)
     network.divide(found)
-    figures = training.evaluate(network, data, cpu) or {}
+    figures = training.evaluate(network, data, cpu, group=group) or {}
     return {**{f"validation:{name}": value for name, value in figures.items()},
             "validation:best_accuracy": figures["accuracy"], "temperature": found}

@@ -54,6 +54,14 @@ class TextPipeline(Protocol):
     def fit(cls, texts: Iterable[str], size: int) -> Self:
         """Choose the vocabulary: at most `size` ids, those below `FIRST_WORD` included."""
 
+    @classmethod
+    def count(cls, texts: Iterable[str]) -> Counter[str]:
+        """How often each word is there, in the order of first appearance: what `fit` looks at."""
+
+    @classmethod
+    def chosen(cls, counts: Counter[str], size: int) -> Self:
+        """As `fit`, from counts that may have been added up."""
+
     def encode(self, text: str) -> Ids:
         """The ids of a review, without padding; empty when it holds no word."""
 
@@ -94,13 +102,21 @@ class Classic:
 
     @classmethod
     def fit(cls, texts: Iterable[str], size: int) -> Self:
+        return cls.chosen(cls.count(texts), size)
+
+    @classmethod
+    def count(cls, texts: Iterable[str]) -> Counter[str]:
         words: Counter[bytes] = Counter()
         for text in texts:
             words.update(_words(text))
+        return Counter({word.decode(): count for word, count in words.items()})
+
+    @classmethod
+    def chosen(cls, counts: Counter[str], size: int) -> Self:
         stems: Counter[str] = Counter()
         stemmer = _Stemmer()
-        for word, count in words.items():
-            if (stem := stemmer.stem(word.decode())) is not None:
+        for word, count in counts.items():
+            if (stem := stemmer.stem(word)) is not None:
                 stems[stem] += count
         return cls(numbered(stems, size))
 

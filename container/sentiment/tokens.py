@@ -37,9 +37,17 @@ class Tokens:
 
     @classmethod
     def fit(cls, texts: Iterable[str], size: int) -> Self:
+        return cls.chosen(cls.count(texts), size)
+
+    @classmethod
+    def count(cls, texts: Iterable[str]) -> Counter[str]:
         counts: Counter[str] = Counter()
         for text in texts:
             counts.update(_tokens(text))
+        return counts
+
+    @classmethod
+    def chosen(cls, counts: Counter[str], size: int) -> Self:
         return cls(numbered(counts, size))
 
     def encode(self, text: str) -> Ids:

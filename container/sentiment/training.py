@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,7 +19,9 @@ from torch import Tensor, nn
 from contract.errors import UserError
 from contract.progress import Progress
 from sentiment.batches import make_batch
+from sentiment.data import Data, Rows
 from sentiment.device import Device
+from sentiment.distributed import ALONE, Group
 from sentiment.network import Network
 
 
@@ -40,21 +42,6 @@ class Settings:
     """Of each weight, added to its gradient: an L2 penalty."""
     decay: bool = False
     """Whether the learning rate goes down to 0, in a straight line, over the epochs."""
-
-
-@dataclass(frozen=True)
-class Data:
-    """Encoded reviews and their labels."""
-
-    sequences: Sequence[npt.NDArray[np.int32]]
-    labels: npt.NDArray[np.float32]
-    """1 for positive, or the probability of that, shape (reviews,)."""
-
-    def __len__(self) -> int:
-        return len(self.sequences)
-
-    def lengths(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-        return np.fromiter((len(self.sequences[row]) for row in rows), np.int64, len(rows))
 
 
 @dataclass
@@ -84,11 +71,14 @@ class State:
 def train(model: Network, optimizer: torch.optim.Optimizer, state: State, data: Data,
           validation: Data, settings: Settings, device: Device, *,
           should_stop: Callable[[], bool], checkpoint: Callable[[], None],
-          report: Callable[[dict[str, float]], None]) -> None:
+          report: Callable[[dict[str, float]], None], group: Group = ALONE) -> None:
     """Train until the epochs are done, patience has run out, or `should_stop` says so.
 
     `state` is brought up to date as it goes and holds the best weights at the end; `checkpoint`
     is called at the end of every epoch, every `checkpoint_seconds`, and when asked to stop.
+
+    All processes of `group` make the same steps and hold the same weights; each computes its part
+    of every batch, and all stop together as soon as one of them is asked to.
 
     Raises:
         UserError: the loss is not a finite number any more.
@@ -98,22 +88,23 @@ def train(model: Network, optimizer: torch.optim.Optimizer, state: State, data: 
     while state.epoch < settings.epochs and not _out_of_patience(state, settings):
         started = last_checkpoint = time.monotonic()
         # The order depends on seed and epoch alone, so a resumed epoch goes on where it was.
-        order = np.random.default_rng([settings.seed, state.epoch]).permutation(len(data))
+        order = np.random.default_rng([settings.seed, state.epoch]).permutation(data.total)
         model.train()
-        with Progress(f"epoch {state.epoch + 1}/{settings.epochs}", settings.epochs * len(data),
-                      "reviews", done=state.epoch * len(data) + state.rows) as progress:
-            while state.rows < len(data):
+        with Progress(f"epoch {state.epoch + 1}/{settings.epochs}", settings.epochs * data.total,
+                      "reviews", done=state.epoch * data.total + state.rows) as progress:
+            while state.rows < data.total:
                 rows = order[state.rows:state.rows + settings.batch_size]
                 if settings.decay:
-                    done = (state.epoch + state.rows / len(data)) / settings.epochs
-                    for group in optimizer.param_groups:
-                        group["lr"] = settings.learning_rate * (1 - done)
-                loss = _learn(model, optimizer, scaler, data, rows, settings, device)
+                    done = (state.epoch + state.rows / data.total) / settings.epochs
+                    for options in optimizer.param_groups:
+                        options["lr"] = settings.learning_rate * (1 - done)
+                loss, stop = _learn(model, optimizer, scaler, data, rows, settings, device, group,
+                                    should_stop())
                 state.loss_sum += loss * len(rows)
                 state.scale = scaler.get_scale() if scaler.is_enabled() else state.scale
                 state.rows += len(rows)
                 progress.advance(len(rows))
-                if should_stop():
+                if stop:
                     state.seconds += time.monotonic() - started
                     checkpoint()
                     return
@@ -121,20 +112,26 @@ def train(model: Network, optimizer: torch.optim.Optimizer, state: State, data: 
                     checkpoint()
                     last_checkpoint = time.monotonic()
         state.seconds += time.monotonic() - started
-        if not _finish_epoch(model, state, data, validation, device, should_stop, report):
+        if not _finish_epoch(model, state, data, validation, device, should_stop, report, group):
             checkpoint()
             return
         checkpoint()
 
 
 def _learn(model: Network, optimizer: torch.optim.Optimizer, scaler: torch.amp.GradScaler,
-           data: Data, rows: npt.NDArray[np.int64], settings: Settings, device: Device) -> float:
-    """One step of the optimiser on `rows`; returns their mean loss."""
-    parameters = list(model.parameters())
+           data: Data, rows: Rows, settings: Settings, device: Device, group: Group = ALONE,
+           stop: bool = False) -> tuple[float, bool]:
+    """One step of the optimiser on `rows`, numbered over all processes.
 
-    def compute(group: npt.NDArray[np.int64]) -> tuple[Tensor, tuple[Tensor, ...]]:
+    Returns:
+        Their mean loss, and whether any process wants to stop, as this one does if `stop`.
+    """
+    parameters = list(model.parameters())
+    places = data.mine(rows)
+
+    def compute(part: Rows) -> tuple[Tensor, tuple[Tensor, ...]]:
         """Loss and gradients of one micro-batch, each its share of the batch's mean."""
-        chosen = rows[group]
+        chosen = places[part]
         batch = make_batch([data.sequences[row] for row in chosen]).to(device.device)
         labels = torch.from_numpy(data.labels[chosen]).to(device.device)
         with device.autocast():
@@ -145,15 +142,21 @@ def _learn(model: Network, optimizer: torch.optim.Optimizer, scaler: torch.amp.G
 
     optimizer.zero_grad(set_to_none=True)
     total = torch.zeros((), device=device.device)
-    groups = device.micro_batches(data.lengths(rows), len(rows), model.words_at_once)
-    for loss, gradients in device.map(compute, groups):
+    parts = device.micro_batches(data.lengths(places), max(1, len(places)), model.words_at_once)
+    for loss, gradients in device.map(compute, parts):
         total += loss
         for parameter, gradient in zip(parameters, gradients, strict=True):
             if parameter.grad is None:
                 parameter.grad = gradient
             else:
                 parameter.grad += gradient
-    mean = float(total)
+    found = [torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
+             for parameter in parameters]
+    # One exchange for each step: gradients, loss, and the wish to stop.
+    *summed, total, stops = group.total([*found, total, torch.full_like(total, float(stop))])
+    for parameter, gradient in zip(parameters, summed, strict=True):
+        parameter.grad = gradient
+    mean, stopping = torch.stack([total, stops]).tolist()
     if not math.isfinite(mean):
         raise UserError(f"the loss is {mean} after {len(rows)} more reviews; "
                         f"lower learning_rate (now {settings.learning_rate:g})")
@@ -162,16 +165,16 @@ def _learn(model: Network, optimizer: torch.optim.Optimizer, scaler: torch.amp.G
         nn.utils.clip_grad_norm_(parameters, settings.gradient_clip)
     scaler.step(optimizer)
     scaler.update()
-    return mean
+    return mean, bool(stopping)
 
 
 def _finish_epoch(model: Network, state: State, data: Data, validation: Data,
                   device: Device, should_stop: Callable[[], bool],
-                  report: Callable[[dict[str, float]], None]) -> bool:
+                  report: Callable[[dict[str, float]], None], group: Group) -> bool:
     """Evaluate, report, and keep the weights if they are the best so far; False if stopped."""
-    metrics = {"train:loss": state.loss_sum / len(data)}
-    if len(validation):
-        figures = evaluate(model, validation, device, should_stop)
+    metrics = {"train:loss": state.loss_sum / data.total}
+    if validation.total:
+        figures = evaluate(model, validation, device, should_stop, group)
         if figures is None:
             return False
         metrics |= {f"validation:{name}": value for name, value in figures.items()}
@@ -181,7 +184,7 @@ def _finish_epoch(model: Network, state: State, data: Data, validation: Data,
         state.best = {name: tensor.detach().cpu().clone()
                       for name, tensor in model.state_dict().items()}
         state.best_epoch = state.epoch
-    if len(validation):
+    if validation.total:
         metrics["validation:best_accuracy"] = state.history[state.best_epoch - 1][
             "validation:accuracy"]
     metrics["epoch"] = float(len(state.earlier) + state.epoch)
@@ -201,50 +204,54 @@ def _out_of_patience(state: State, settings: Settings) -> bool:
 
 
 def evaluate(model: Network, data: Data, device: Device,
-             should_stop: Callable[[], bool] = lambda: False) -> dict[str, float] | None:
+             should_stop: Callable[[], bool] = lambda: False,
+             group: Group = ALONE) -> dict[str, float] | None:
     """`loss` (mean cross entropy in nats) and `accuracy` (0 to 1) on all of `data`.
 
     None if `should_stop` said so before the end: figures of a part would be taken for the whole.
     """
     model.eval()
+    places = data.mine()
 
-    def compute(group: npt.NDArray[np.int64]) -> tuple[int, float, int]:
+    def compute(part: Rows) -> tuple[int, float, int]:
         """Number of reviews, sum of losses, right answers."""
-        batch = make_batch([data.sequences[row] for row in group]).to(device.device)
-        labels = torch.from_numpy(data.labels[group]).to(device.device)
+        chosen = places[part]
+        batch = make_batch([data.sequences[place] for place in chosen]).to(device.device)
+        labels = torch.from_numpy(data.labels[chosen]).to(device.device)
         with torch.inference_mode(), device.autocast():
             logits = model(batch.ids, batch.lengths).float()
         loss = nn.functional.binary_cross_entropy_with_logits(logits, labels, reduction="sum")
-        return len(group), float(loss), int(((logits > 0).float() == labels).sum())
+        return len(chosen), float(loss), int(((logits > 0).float() == labels).sum())
 
-    loss, correct = 0.0, 0
-    groups = device.micro_batches(data.lengths(np.arange(len(data))), 512, model.words_at_once)
-    with Progress("evaluating", len(data), "reviews") as progress:
-        for count, losses, right in device.map(compute, groups):
+    loss, correct, stop = 0.0, 0, False
+    parts = device.micro_batches(data.lengths(places), 512, model.words_at_once)
+    with Progress("evaluating", len(places), "reviews") as progress:
+        for count, losses, right in device.map(compute, parts):
             loss += losses
             correct += right
             progress.advance(count)
-            if should_stop():
-                return None
-    return {"loss": loss / len(data), "accuracy": correct / len(data)}
+            if stop := should_stop():
+                break
+    loss, right_ones, stops = group.add(np.array([loss, correct, stop], np.float64)).tolist()
+    return None if stops else {"loss": loss / data.total, "accuracy": right_ones / data.total}
 
 
-def log_odds(model: Network, sequences: Sequence[npt.NDArray[np.int32]],
-             device: Device) -> npt.NDArray[np.float64]:
-    """Of each review, shape (reviews,)."""
+def log_odds(model: Network, data: Data, device: Device,
+             group: Group = ALONE) -> npt.NDArray[np.float64]:
+    """Of each review of all processes, shape (reviews,)."""
     model.eval()
-    found = np.empty(len(sequences))
-    lengths = np.fromiter(map(len, sequences), np.int64, len(sequences))
+    places = data.mine()
+    found = np.empty(len(places))
 
-    def compute(group: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], Tensor]:
-        batch = make_batch([sequences[row] for row in group]).to(device.device)
+    def compute(part: Rows) -> tuple[Rows, Tensor]:
+        batch = make_batch([data.sequences[place] for place in places[part]]).to(device.device)
         with torch.inference_mode(), device.autocast():
-            return group, model(batch.ids, batch.lengths).float().cpu()
+            return part, model(batch.ids, batch.lengths).float().cpu()
 
-    groups = device.micro_batches(lengths, 512, model.words_at_once)
-    for group, values in device.map(compute, groups):
-        found[group] = values.numpy()
-    return found
+    parts = device.micro_batches(data.lengths(places), 512, model.words_at_once)
+    for part, values in device.map(compute, parts):
+        found[part] = values.numpy()
+    return data.everywhere(group, places, found)
 
 
 def adam(model: Network, settings: Settings) -> torch.optim.Optimizer:

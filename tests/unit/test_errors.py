@@ -30,6 +30,7 @@ def test_a_request_error_is_the_callers_and_carries_its_status() -> None:
 @pytest.mark.parametrize(("error", "advice"), [
     (OSError(errno.ENOSPC, "full", "/x/y"), "no space left; raise VolumeSizeInGB (/x/y)"),
     (OSError(errno.EDQUOT, "full"), "the disk quota is used up"),
+    (OSError(errno.EFBIG, "too large", "/x"), "raise the limit (ulimit -f) (/x)"),
     (OSError(errno.EROFS, "read-only"), "mount it writable"),
     (PermissionError(errno.EACCES, "denied", "a"), "permission denied; check owner and mode of"),
     (OSError(errno.EIO, "error"), "input/output error"),

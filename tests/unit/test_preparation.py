@@ -8,14 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sentiment.dataset import Reviews
 from sentiment.preparation import _validation_rows
 
 Mask = npt.NDArray[np.bool_]
-
-
-def _reviews(labels: list[int]) -> Reviews:
-    return Reviews(labels, [""] * len(labels))
 
 
 def _one_by_one(labels: list[int], fraction: float, seed: int) -> Mask:
@@ -36,7 +31,7 @@ LABELS = st.lists(st.integers(0, 1), min_size=2, max_size=60).filter(lambda made
 def test_runs_of_one_are_reviews_drawn_one_by_one(
     labels: list[int], fraction: float, seed: int
 ) -> None:
-    drawn = _validation_rows(_reviews(labels), fraction, seed, run=1)
+    drawn = _validation_rows(labels, fraction, seed, run=1)
     assert drawn.tolist() == _one_by_one(labels, fraction, seed).tolist()
 
 
@@ -44,7 +39,7 @@ def test_runs_of_one_are_reviews_drawn_one_by_one(
 def test_both_classes_are_on_both_sides_in_the_same_share(
     labels: list[int], fraction: float, run: int
 ) -> None:
-    drawn = _validation_rows(_reviews(labels), fraction, 1, run)
+    drawn = _validation_rows(labels, fraction, 1, run)
     alone = _one_by_one(labels, fraction, 1)
     positive = np.array(labels) == 1
     assert drawn[positive].sum() == alone[positive].sum()
@@ -59,24 +54,23 @@ def _runs(mask: Mask) -> list[int]:
 
 def test_neighbours_are_set_aside_together() -> None:
     labels = [0] * 2000 + [1] * 2000
-    lengths = _runs(_validation_rows(_reviews(labels), 0.1, 1, run=20))
+    lengths = _runs(_validation_rows(labels, 0.1, 1, run=20))
     assert sum(lengths) == 400
     assert all(length % 20 == 0 for length in lengths)
 
 
 def test_classes_by_turns_are_neighbours_among_their_own() -> None:
     labels = [0, 1] * 2000
-    chosen = _validation_rows(_reviews(labels), 0.1, 1, run=20)
+    chosen = _validation_rows(labels, 0.1, 1, run=20)
     assert all(length % 20 == 0 for length in _runs(chosen[::2]) + _runs(chosen[1::2]))
 
 
 @pytest.mark.parametrize(("reviews", "longest"), [(60, 1), (199, 1), (200, 2), (1000, 10)])
 def test_among_few_reviews_runs_are_short(reviews: int, longest: int) -> None:
-    mask = _validation_rows(_reviews([0] * reviews + [1] * reviews), 0.5, 3, run=100)
+    mask = _validation_rows([0] * reviews + [1] * reviews, 0.5, 3, run=100)
     assert min(_runs(mask[:reviews])) == longest
 
 
 def test_the_seed_chooses() -> None:
-    reviews = _reviews([0, 1] * 500)
-    drawn = [_validation_rows(reviews, 0.1, seed, 100).tolist() for seed in (1, 1, 2)]
+    drawn = [_validation_rows([0, 1] * 500, 0.1, seed, 100).tolist() for seed in (1, 1, 2)]
     assert drawn[0] == drawn[1] != drawn[2]

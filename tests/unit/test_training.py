@@ -11,10 +11,10 @@ import torch
 import published
 from contract.errors import PlatformError, UserError
 from sentiment import snapshot
+from sentiment.data import NO_DATA, Data
 from sentiment.device import Device, choose_device
 from sentiment.model import LSTMClassifier, LSTMSettings
 from sentiment.training import (
-    Data,
     Settings,
     State,
     adam,
@@ -29,7 +29,6 @@ CPU = Device(torch.device("cpu"), torch.float32)
 SIZES = LSTMSettings(vocabulary_size=40, embedding_dim=6, hidden_dim=8)
 PLAIN = Settings(epochs=3, batch_size=16, learning_rate=0.01, gradient_clip=0.0, patience=0,
                  seed=4, checkpoint_seconds=1e9)
-NO_DATA = Data([], np.empty(0, np.float32))
 
 
 @pytest.fixture(autouse=True)
