@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,12 +13,13 @@ from typing import Any, NoReturn
 import pytest
 from hypothesis import HealthCheck, settings
 
-import corpus
-from executables import lay_out, train
+from executables import CONTAINER, lay_out, train
 from image.engine import Engine, Image, mount
+from rating import extremes
 from sentiment.plugin import ALGORITHM
 
 ROOT = Path(__file__).resolve().parents[1]
+EXAMPLE = ROOT / "examples" / "naive_bayes"
 TAG = "sentiment:test"
 IN_DOCKER = ("image", "sdk")
 """Folders of tests that have nothing to run on without a Docker engine."""
@@ -43,17 +45,18 @@ def small_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def reviews(small_model: Path) -> dict[str, str]:
-    """The review that the small model likes best, and the one that it likes least.
+    """The review that the small model likes best, and the one that it likes least."""
+    return extremes(ALGORITHM.load(small_model))
 
-    Neither has double quotes, so both can stand between two as they are.
-    """
-    model = ALGORITHM.load(small_model)
-    texts = [text for _, text in corpus.reviews(50, seed=1) if '"' not in text]
-    answers = model.predict([model.read(text, {}) for text in texts], lambda: None)
-    ranked = sorted(zip(answers, texts, strict=True), key=lambda pair: pair[0].as_number())
-    assert ranked[0][0].as_label() == "0"
-    assert ranked[-1][0].as_label() == "1"
-    return {"positive": ranked[-1][1], "negative": ranked[0][1]}
+
+@pytest.fixture(scope="session")
+def naive_bayes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The programs of the example, put together as its Dockerfile does."""
+    programs = tmp_path_factory.mktemp("naive-bayes") / "program"
+    shutil.copytree(CONTAINER, programs, ignore=shutil.ignore_patterns("sentiment", "__pycache__"))
+    for file in EXAMPLE.glob("*.py"):
+        shutil.copy(file, programs)
+    return programs
 
 
 @functools.cache

@@ -26,12 +26,24 @@ def write_atomic(path: Path, content: bytes, *, mode: int = 0o644) -> None:
             os.replace(temporary, path)
         with contextlib.suppress(OSError):  # some network file systems refuse; the data is safe
             os.fsync(directory)
-    except BaseException:
+    except BaseException as error:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(temporary)
+        if isinstance(error, OSError) and error.filename is None:
+            error.filename = str(path)  # of a write, the system does not say where
         raise
     finally:
         os.close(directory)
+
+
+def remove_leftovers(directory: Path, name: str) -> None:
+    """Remove what `write_atomic` has left of files called `name`, a glob, when it was killed.
+
+    That happens where a file system has no files without a name.
+    """
+    for path in directory.glob(f".{name}.*{TEMPORARY_SUFFIX}"):
+        with contextlib.suppress(OSError):
+            path.unlink()
 
 
 def _write(directory: int, path: Path, temporary: Path, content: bytes, mode: int) -> bool:

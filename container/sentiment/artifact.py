@@ -20,7 +20,7 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from contract.errors import UserError
-from contract.files import write_atomic
+from contract.files import remove_leftovers, write_atomic
 from sentiment.model import ARCHITECTURES, build, settings_of
 from sentiment.network import Network
 from sentiment.pipelines import PIPELINES
@@ -65,7 +65,9 @@ def save_model(directory: Path, network: Network, weights: Mapping[str, Tensor],
     }
     (directory / DESCRIPTION).unlink(missing_ok=True)
     for name, content in contents.items():
+        remove_leftovers(directory, name)
         write_atomic(directory / name, content)
+    remove_leftovers(directory, DESCRIPTION)
     write_atomic(directory / DESCRIPTION,
                  (json.dumps(description, indent=2, ensure_ascii=False) + "\n").encode())
 
@@ -171,7 +173,7 @@ def fill_network(name: str, settings: object, tensors: Mapping[str, Tensor],
                 or not tensor.is_contiguous()):
             # One stored number can be declared to be a million: checking it would allocate them.
             raise UserError(f"{place}: tensor {key} is not stored as plain numbers")
-        if not bool(torch.isfinite(tensor).all()):
+        if not torch.stack(tensor.aminmax()).isfinite().all():  # without a copy of all of it
             raise UserError(f"{place}: tensor {key} holds values that are not finite")
     network.load_state_dict(dict(tensors), assign=True)
     try:

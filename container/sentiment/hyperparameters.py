@@ -12,8 +12,10 @@ from contract.hyperparameters import Hyperparameter, Value
 from contract.metrics import Metric
 
 BY_ARCHITECTURE: Mapping[str, Mapping[str, Value]] = {
-    "lstm": {"epochs": 10, "learning_rate": 0.002, "weight_decay": 0.0, "validation_run": 1},
-    "ngrams": {"epochs": 5, "learning_rate": 0.01, "weight_decay": 1e-4, "validation_run": 100},
+    "lstm": {"epochs": 10, "learning_rate": 0.002, "weight_decay": 0.0, "validation_run": 1,
+             "embedding_dim": 32, "hidden_dim": 100},
+    "ngrams": {"epochs": 5, "learning_rate": 0.01, "weight_decay": 1e-4, "validation_run": 100,
+               "embedding_dim": 32, "hidden_dim": 100},
 }
 """What is taken where a hyperparameter is not given; one number does not suit both."""
 
@@ -40,11 +42,13 @@ HYPERPARAMETERS = (
                    tunable=True, logarithmic=True,
                    help="ids, including 0 (no word) and 1 (infrequent); `classic` 5000 unless "
                         "given, `tokens` 60000"),
-    Hyperparameter(name="embedding_dim", kind=int, default=32, minimum=1, maximum=4096,
-                   tunable=True, logarithmic=True, help="numbers per word of `lstm`"),
-    Hyperparameter(name="hidden_dim", kind=int, default=100, minimum=1, maximum=4096,
+    Hyperparameter(name="embedding_dim", kind=int, default=None, minimum=1, maximum=4096,
                    tunable=True, logarithmic=True,
-                   help="numbers in the state of `lstm`; the course project published 200"),
+                   help="numbers per word of `lstm`; 32 unless given"),
+    Hyperparameter(name="hidden_dim", kind=int, default=None, minimum=1, maximum=4096,
+                   tunable=True, logarithmic=True,
+                   help="numbers in the state of `lstm`; 100 unless given, the course project "
+                        "published 200"),
     Hyperparameter(name="learning_rate", kind=float, default=None, minimum=0, maximum=1,
                    open_minimum=True, tunable=True, logarithmic=True,
                    help="Adam's step size; `lstm` 0.002 unless given, `ngrams` 0.01, going down to "

@@ -21,14 +21,23 @@ def load_model(directory: Path) -> Model:
     Raises:
         UserError: there is no model, or it cannot be used.
     """
+    place, mark = find_model(directory)
+    if place != directory:
+        log.warning("the model lies in the folder %s inside the archive; pack it at the top",
+                    place.name)
+    return _LOADERS[mark](place)
+
+
+def find_model(directory: Path) -> tuple[Path, str]:
+    """The folder of the model, and the name of the file that marks its kind; nothing is read.
+
+    Raises:
+        UserError: there is no model, or more than one.
+    """
     places = [directory, *sorted(path for path in directory.glob("*") if path.is_dir())]
     found = [(place, mark) for mark in _LOADERS for place in places if (place / mark).is_file()]
     if len(found) == 1 or (found and found[0][0] == directory):
-        place, mark = found[0]
-        if place != directory:
-            log.warning("the model lies in the folder %s inside the archive; pack it at the top",
-                        place.name)
-        return _LOADERS[mark](place)
+        return found[0]
     entries = sorted(path.name for path in directory.glob("*"))
     shown = ", ".join(entries[:5]) or "nothing"
     raise UserError(f"no model in {directory}: expected {DESCRIPTION} (or the course project's "

@@ -12,6 +12,9 @@ from torch import Tensor, nn
 
 from sentiment.training import State, optimizer_tensors, restore_optimizer
 
+FORMAT = 1
+"""Of what is in a snapshot; another image may have another."""
+
 _PLAIN = ("epoch", "rows", "loss_sum", "seconds", "scale", "best_epoch", "history", "earlier")
 
 
@@ -25,7 +28,7 @@ def pack(model: nn.Module, optimizer: torch.optim.Optimizer, state: State) -> by
     tensors["random.cpu"] = torch.get_rng_state()
     if torch.cuda.is_available():
         tensors["random.cuda"] = torch.cuda.get_rng_state()
-    note = json.dumps({name: getattr(state, name) for name in _PLAIN})
+    note = json.dumps({"format": FORMAT, **{name: getattr(state, name) for name in _PLAIN}})
     return save({name: value.detach().cpu().contiguous() for name, value in tensors.items()},
                 {"state": note})
 
@@ -37,8 +40,7 @@ def restore(content: bytes, model: nn.Module, optimizer: torch.optim.Optimizer) 
         ValueError: the bytes are not a snapshot of such a model.
     """
     try:
-        groups = _groups(load(content))
-        plain = _note(content)
+        groups, plain = _opened(content)
         model.load_state_dict(groups["model"])
         restore_optimizer(optimizer, groups.get("optimizer", {}))
         torch.set_rng_state(groups["random"]["cpu"])
@@ -57,8 +59,8 @@ def before(content: bytes) -> list[Tensor]:
         ValueError: the bytes are not a snapshot.
     """
     try:
-        return _in_order(_groups(load(content)))
-    except SafetensorError as error:
+        return _in_order(_opened(content)[0])
+    except (SafetensorError, KeyError) as error:
         raise ValueError(f"not a usable checkpoint: {error}") from error
 
 
@@ -67,17 +69,15 @@ def _in_order(groups: dict[str, dict[str, Tensor]]) -> list[Tensor]:
     return [models[name] for name in sorted(models, key=int)]
 
 
-def _groups(tensors: dict[str, Tensor]) -> dict[str, dict[str, Tensor]]:
+def _opened(content: bytes) -> tuple[dict[str, dict[str, Tensor]], dict[str, Any]]:
+    """Tensors by group and name, and the note; raises ValueError for those of another format."""
     groups: dict[str, dict[str, Tensor]] = {}
-    for key, value in tensors.items():
+    for key, value in load(content).items():
         group, _, name = key.partition(".")
         groups.setdefault(group, {})[name] = value
-    return groups
-
-
-def _note(content: bytes) -> dict[str, Any]:
-    """The JSON note, from the header: 8 bytes of length, then JSON (the safetensors format)."""
-    length = int.from_bytes(content[:8], "little")
-    header = json.loads(content[8:8 + length])
-    note: dict[str, Any] = json.loads(header["__metadata__"]["state"])
-    return note
+    # From the header: 8 bytes of length, then JSON (the safetensors format).
+    header = json.loads(content[8:8 + int.from_bytes(content[:8], "little")])
+    note = json.loads(header["__metadata__"]["state"])
+    if note["format"] != FORMAT:
+        raise ValueError(f"its format is {note['format']}, and this image reads {FORMAT}")
+    return groups, note

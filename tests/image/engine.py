@@ -184,9 +184,9 @@ def environment(values: Mapping[str, str]) -> list[str]:
 
 
 def request(url: str, body: bytes | None = None, headers: Mapping[str, str] | None = None,
-            ) -> Answer:
-    """GET, or POST where there is a body. Status 0: no answer."""
-    call = urllib.request.Request(url, body, dict(headers or {}))
+            method: str | None = None) -> Answer:
+    """GET, or POST where there is a body, unless it is said. Status 0: no answer."""
+    call = urllib.request.Request(url, body, dict(headers or {}), method=method)
     try:
         with urllib.request.urlopen(call, timeout=PATIENCE) as reply:
             return Answer(reply.status, reply.read(), reply.headers["Content-Type"])

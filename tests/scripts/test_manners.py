@@ -17,7 +17,7 @@ JOURNEY = ("get_data", "prepare_data", "upload_data", "push_image", "create_role
            "tune_model", "transform_batch", "deploy_endpoint", "split_traffic", "evaluate_endpoint",
            "deploy_page", "status", "teardown")
 """In the order in which somebody would run them."""
-CHORES = {"docs", "hostile"}
+CHORES = {"docs", "hostile", "sbom"}
 CORE = sorted((SCRIPTS / "cloud").rglob("*.py"))
 
 

@@ -16,10 +16,11 @@ from contract.jobconfig import Channel
 from jobs import run_job
 from sentiment import training
 from sentiment.artifact import Model
+from sentiment.data import Data
 from sentiment.device import Device
 from sentiment.model import LSTMClassifier, LSTMSettings
 from sentiment.text import Classic
-from sentiment.training import Data, Settings, State, adam
+from sentiment.training import Settings, State, adam
 
 MakeChannel = Callable[..., Channel]
 Train = Callable[..., int]

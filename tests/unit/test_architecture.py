@@ -15,7 +15,9 @@ from contract.paths import PLATFORM_ROOT
 
 CONTAINER = Path(__file__).parents[2] / "container"
 MODULES = sorted(CONTAINER.rglob("*.py"))
-SCRIPTS = [CONTAINER / "train", CONTAINER / "serve"]
+SCRIPTS = [CONTAINER / "train", CONTAINER / "serve", CONTAINER / "process"]
+EXAMPLE = Path(__file__).parents[2] / "examples" / "naive_bayes"
+ALGORITHMS = {"sentiment", "naive_bayes", "plug"}
 HTTP = {"flask", "gunicorn", "werkzeug"}
 HEAVY = {"torch", "nltk", "bs4", "safetensors"}
 
@@ -54,7 +56,7 @@ def _python(program: str, *, cwd: Path) -> str:
 
 @pytest.mark.parametrize("path", _in("contract"), ids=_name)
 def test_contract_knows_no_algorithm(path: Path) -> None:
-    assert not _roots(path) & ({"sentiment"} | HEAVY)
+    assert not _roots(path) & (ALGORITHMS | HEAVY)
 
 
 @pytest.mark.parametrize(
@@ -69,9 +71,20 @@ def test_the_algorithm_knows_nothing_of_serving(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", SCRIPTS, ids=_name)
-def test_the_executables_are_all_that_plugs_the_two_together(path: Path) -> None:
-    names = [name for name in _imports(path) if name.startswith("sentiment")]
-    assert names == ["sentiment.plugin.ALGORITHM"]
+def test_the_executables_take_their_algorithm_from_one_place(path: Path) -> None:
+    names = [name for name in _imports(path) if name.partition(".")[0] in ALGORITHMS]
+    assert names == ["plug.ALGORITHM"]
+
+
+def test_one_line_chooses_the_algorithm() -> None:
+    assert list(_imports(CONTAINER / "plug.py")) == ["sentiment.plugin.ALGORITHM"]
+    assert list(_imports(EXAMPLE / "plug.py")) == ["naive_bayes.ALGORITHM"]
+
+
+def test_the_example_stands_on_the_contract_alone_and_is_small() -> None:
+    assert "sentiment" not in _roots(EXAMPLE / "naive_bayes.py")
+    lines = [path.read_text().count("\n") for path in EXAMPLE.iterdir() if path.is_file()]
+    assert sum(lines) < 150
 
 
 def _is_docstring(node: ast.AST, parents: dict[ast.AST, ast.AST]) -> bool:
@@ -89,8 +102,8 @@ def test_only_paths_knows_where_the_platforms_tree_is(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", [*MODULES, *SCRIPTS], ids=_name)
-def test_the_environment_is_read_at_the_two_doors_only(path: Path) -> None:
-    doors = {"contract/training.py", "contract/serving/server.py"}
+def test_the_environment_is_read_at_the_doors_only(path: Path) -> None:
+    doors = {"contract/training.py", "contract/processing.py", "contract/serving/server.py"}
     reads = [node for node in ast.walk(_tree(path))
              if isinstance(node, ast.Attribute) and node.attr in {"environ", "getenv", "environb"}
              and isinstance(node.value, ast.Name) and node.value.id == "os"]
@@ -102,7 +115,9 @@ def test_the_environment_is_read_at_the_two_doors_only(path: Path) -> None:
     ("contract.serving.app", {"torch", "sentiment"}),
     ("contract.serving.server", {"torch", "sentiment"}),
     ("contract.training", {"torch", "sentiment", "flask", "gunicorn"}),
+    ("contract.processing", {"torch", "sentiment", "flask", "gunicorn"}),
     ("sentiment.plugin", {"torch", "numpy", "nltk", "bs4", "flask"}),
+    ("sentiment.splits", {"torch", "nltk", "bs4", "flask"}),
     ("sentiment.artifact", {"nltk", "bs4", "flask", "gunicorn"}),
 ])
 def test_an_import_brings_no_more_than_it_needs(

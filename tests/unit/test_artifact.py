@@ -80,6 +80,14 @@ def _stored(dtype: str) -> bytes:
     return struct.pack("<Q", len(header)) + header + b"\0\0"
 
 
+def test_what_a_killed_writer_left_is_removed(model: Path) -> None:
+    (model / ".model.json.0a1b2c3d.tmp").write_bytes(b"{")
+    (model / ".weights.safetensors.0a1b2c3d.tmp").write_bytes(b"x")
+    loaded = load_model(model)
+    save_model(model, loaded.network, loaded.network.state_dict(), loaded.pipeline, {})
+    assert {path.name for path in model.iterdir()} == {DESCRIPTION, VOCABULARY, WEIGHTS}
+
+
 def test_a_model_comes_back_as_it_was(model: Path) -> None:
     torch.manual_seed(1)
     network = LSTMClassifier(LSTMSettings(**SETTINGS))

@@ -61,7 +61,7 @@ def _calls(monkeypatch: pytest.MonkeyPatch, owner: Any, name: str) -> list[tuple
     return calls
 
 
-@pytest.mark.parametrize("name", ["text", "training", "serving", "accuracy", "growth"])
+@pytest.mark.parametrize("name", ["text", "training", "serving", "accuracy", "growth", "scaling"])
 def test_every_benchmark_says_how_it_is_used(name: str) -> None:
     done = subprocess.run([sys.executable, ROOT / "benchmarks" / f"{name}.py", "--help"],
                           capture_output=True, text=True, timeout=120, check=False)
@@ -128,7 +128,7 @@ def test_only_markup_that_needs_a_parser_is_parsed(monkeypatch: pytest.MonkeyPat
                                                    calls: int) -> None:
     pipeline = Classic({"film": 2})
     parsed = _calls(monkeypatch, bs4, "BeautifulSoup")
-    assert pipeline.encode(f"A film.{markup} Film!") == [2, 2]
+    assert pipeline.encode(f"A film.{markup} Film!").tolist() == [2, 2]
     assert len(parsed) == calls
 
 

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from sentiment import recurrence, training
 from sentiment.batches import Batch, make_batch
+from sentiment.data import Data
 from sentiment.device import Device
 from sentiment.model import LSTMClassifier, LSTMSettings
 from sentiment.recurrence import WORTH_A_CUT, cut, last_outputs
@@ -121,7 +122,7 @@ def _learn_once() -> None:
                                           hidden_dim=2))
     settings = training.Settings(epochs=1, batch_size=512, learning_rate=0.001, gradient_clip=0,
                                  patience=0, seed=1, checkpoint_seconds=60)
-    data = training.Data([np.full(length, 2, np.int32) for length in IMDB_LENGTHS],
-                         np.zeros(512, np.float32))
+    data = Data([np.full(length, 2, np.int32) for length in IMDB_LENGTHS],
+                np.zeros(512, np.float32))
     training._learn(network, training.adam(network, settings),
                     torch.amp.GradScaler(enabled=False), data, np.arange(512), settings, CPU)

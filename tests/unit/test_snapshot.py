@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+from sentiment import snapshot
 from sentiment.model import LSTMClassifier, LSTMSettings
 from sentiment.snapshot import before, pack, restore
 from sentiment.training import State
@@ -86,3 +87,17 @@ def test_a_snapshot_without_its_note_is_refused() -> None:
 
     with pytest.raises(ValueError):
         restore(save({"model.x": torch.zeros(1)}), *_network())
+
+
+def test_a_snapshot_of_another_format_is_refused_and_changes_nothing(
+    monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as later:
+        later.setattr(snapshot, "FORMAT", 2)
+        content = pack(*_trained(), State())
+    model, optimizer = _network()
+    was = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    for read in (lambda: before(content), lambda: restore(content, model, optimizer)):
+        with pytest.raises(ValueError, match="its format is 2, and this image reads 1"):
+            read()
+    assert all(torch.equal(was[name], tensor) for name, tensor in model.state_dict().items())

@@ -132,3 +132,13 @@ def test_describe_prints_what_a_job_may_be_given_and_touches_nothing(
     assert [metric["Name"] for metric in description["metric_definitions"]] == ["loss"]
     assert description["objectives"] == ["loss"]
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_algorithm_for_one_host_refuses_several(tmp_path: Path) -> None:
+    config = tmp_path / "input" / "config"
+    config.mkdir(parents=True)
+    (config / "resourceconfig.json").write_text(
+        '{"current_host": "algo-1", "hosts": ["algo-1", "algo-2"]}')
+    assert _run(_algorithm(lambda job: None), tmp_path) == 1
+    assert (tmp_path / "output" / "failure").read_text() == (
+        "UserError: test trains on one host, and the job has 2; set its InstanceCount to 1\n")
