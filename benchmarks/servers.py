@@ -5,12 +5,13 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import random
 import socket
 import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -50,6 +51,8 @@ class Server:
     log: Path
     start: float
     """Seconds from the command to the first healthy ping."""
+    process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
+    """What was started; its exit status is the server's."""
 
     def cpu_seconds(self) -> float:
         """Used so far by all of its processes."""
@@ -59,12 +62,16 @@ class Server:
             total += int(fields[11]) + int(fields[12])  # user and system time, in ticks
         return total / _TICKS
 
-    def memory(self) -> int:
-        """Resident bytes of all of its processes, shared pages counted once."""
+    def memory(self, kind: str = "Pss") -> int:
+        """Resident bytes of all of its processes, shared pages counted once.
+
+        With `Pss_Anon` only what they wrote themselves: other programs that use the same libraries
+        make no difference to it.
+        """
         total = 0
         for pid in processes(self.pid):
             lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-            total += sum(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
+            total += sum(int(line.split()[1]) for line in lines if line.startswith(f"{kind}:"))
         return total * 1024
 
     def requests(self, skip: int = 0) -> list[dict[str, Any]]:
@@ -97,7 +104,7 @@ def serving(launch: Callable[[Place], Launch], core: int) -> Iterator[Server]:
             _wait_until_ready(process, port, log)
             start = time.perf_counter() - begun
             pid = _container_pid(how.container) if how.container else process.pid
-            yield Server(port, pid, log, start)
+            yield Server(port, pid, log, start, process)
         finally:
             _stop(process)
             if how.container:  # whatever became of the client
@@ -149,6 +156,9 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
 
 
 def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Below the ports that clients get, or one of them may take it before the server does."""
+    for port in random.sample(range(20_000, 32_000), 100):
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise RuntimeError("no port is free")

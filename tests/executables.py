@@ -201,9 +201,10 @@ class Server(Program):
 
 
 @contextmanager
-def serving(model: Path, output: Path, **environment: str) -> Iterator[Server]:
+def serving(model: Path, output: Path, program: Path = SERVE, /,
+            **environment: str) -> Iterator[Server]:
     """`serve` for the model directory `model`, as soon as it was started."""
     port = free_port()
-    with running(sys.executable, SERVE, "--root", model.parent, output=output,
+    with running(sys.executable, program, "--root", model.parent, output=output,
                  environment={"SAGEMAKER_BIND_TO_PORT": str(port), **environment}) as started:
         yield Server(started.process, started.output, port)

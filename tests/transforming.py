@@ -1,13 +1,10 @@
 """What AWS does with a batch transform job, done with a real `serve`: moto keeps jobs, runs none.
 
-The platform cuts objects into requests at line ends, sends those to the container, and puts the
-answers together (B4, B5).
+How the platform does it is in `batching`.
 """
 
 from __future__ import annotations
 
-import io
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,6 +17,7 @@ from moto.sagemaker.models import FakeTransformJob, SageMakerModelBackend
 from moto.sagemaker.responses import SageMakerResponse
 
 from accounts import BUCKET, PROJECT
+from batching import Job, Transform
 from executables import Server
 
 LARGEST = 2000
@@ -46,33 +44,20 @@ class Platform:
         prefix = str(job.transform_input["DataSource"]["S3DataSource"]["S3Uri"])  # type: ignore
         prefix = prefix.removeprefix(f"s3://{BUCKET}/")
         output = job.transform_output["S3OutputPath"].removeprefix(f"s3://{BUCKET}/")
+        objects = {}
         for entry in s3.list_objects_v2(Bucket=BUCKET, Prefix=prefix)["Contents"]:
-            body = s3.get_object(Bucket=BUCKET, Key=entry["Key"])["Body"].read()
             name = entry["Key"].removeprefix(prefix) or Path(prefix).name
-            answers = [self._ask(request, job) for request in _requests(body)]
-            if name == self.drop:
-                answers[-1] = b"".join(answers[-1].splitlines(keepends=True)[:-1])
-            # One more line end after each: the platform adds it, whatever is there (B5).
-            s3.put_object(Bucket=BUCKET, Key=f"{output}{name}.out",
-                          Body=b"".join(answer + b"\n" for answer in answers))
-
-    def _ask(self, body: bytes, job: FakeTransformJob) -> bytes:
-        assert job.batch_strategy == "MultiRecord"
-        self.bodies.append(body)
-        answer = self.server.predict(body, str(job.transform_input["ContentType"]),
-                                     Accept=job.transform_output["Accept"])
-        assert answer.status == 200, answer.body
-        return answer.body
-
-
-def _requests(body: bytes) -> Iterator[bytes]:
-    request = b""
-    for line in io.BytesIO(body):
-        if request and len(request + line) > LARGEST:
-            yield request
-            request = b""
-        request += line
-    yield request
+            objects[name] = s3.get_object(Bucket=BUCKET, Key=entry["Key"])["Body"].read()
+        transform = Transform(Job(
+            content_type=str(job.transform_input["ContentType"]), strategy=job.batch_strategy,
+            accept=job.transform_output["Accept"], split=str(job.transform_input["SplitType"]),
+            assemble=job.transform_output["AssembleWith"], largest=LARGEST),
+            f"127.0.0.1:{self.server.port}")
+        for name, result in transform.run(objects).items():
+            if name == f"{self.drop}.out":
+                result = b"".join(result.rstrip().splitlines(keepends=True)[:-1])
+            s3.put_object(Bucket=BUCKET, Key=f"{output}{name}", Body=result)
+        self.bodies += transform.bodies
 
 
 def run_jobs(monkeypatch: pytest.MonkeyPatch, platform: Platform) -> None:

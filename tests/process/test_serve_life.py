@@ -127,7 +127,6 @@ def test_with_a_trap_in_a_pickle_it_ends_and_the_trap_stays_shut(model: Path,
 @pytest.mark.parametrize(("name", "value", "words"), [
     ("SAGEMAKER_MODEL_SERVER_WORKERS", "many", "a whole number from 1 to 512"),
     ("SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT", "image/png", "expected one of application/json"),
-    ("SAGEMAKER_MULTI_MODEL", "true", "one model"),
 ])
 def test_with_a_bad_setting_it_ends_and_names_the_variable(model: Path, tmp_path: Path, name: str,
                                                            value: str, words: str) -> None:
