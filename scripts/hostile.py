@@ -87,6 +87,11 @@ def training_cases(marker: Path) -> dict[str, dict[str, str | bytes]]:
         "word_dict.pkl runs a command": {"data/train/train.csv": row + "\n",
                                          "data/train/word_dict.pkl": pickle.dumps(Trap(marker))},
         "a file of an unknown kind": {"data/train/a.parquet": "PAR1"},
+        "an earlier model that is none": {csv: GOOD_CSV, "data/model/model.tar.gz": "hello"},
+        "an earlier model with ../evil": {csv: GOOD_CSV, "data/model/model.tar.gz":
+                                          tar_with("../evil", b"hm")},
+        "a host that is not in the list": {csv: GOOD_CSV, "config/resourceconfig.json":
+                                           '{"current_host": "algo-1", "hosts": []}'},
     }
 
 
