@@ -91,7 +91,7 @@ def training_cases(marker: Path) -> dict[str, dict[str, str | bytes]]:
         "an earlier model with ../evil": {csv: GOOD_CSV, "data/model/model.tar.gz":
                                           tar_with("../evil", b"hm")},
         "a host that is not in the list": {csv: GOOD_CSV, "config/resourceconfig.json":
-                                           '{"current_host": "algo-1", "hosts": []}'},
+                                           '{"current_host": "algo-1", "hosts": ["algo-2"]}'},
     }
 
 
@@ -105,6 +105,7 @@ def try_training(marker: Path) -> Iterator[tuple[str, str, str]]:
                                   capture_output=True, text=True, timeout=120, check=False)
             failure = tree / "output" / "failure"
             words = failure.read_text().strip() if failure.exists() else "no failure file"
+            words = words.replace(str(tree), "/opt/ml")
             left = sorted(path.name for path in (tree / "model").glob("*"))
             yield name, f"exit {done.returncode}", words + (f" (left {left})" if left else "")
 
@@ -258,8 +259,8 @@ def main() -> None:
         good, marker = Path(folder) / "good", Path(folder) / "executed"
         corpus.write_corpus(good / "input" / "data" / "train", train=400, test=0)
         subprocess.run([sys.executable, ROOT / "container" / "train", "--root", good,
-                        "--epochs", "1", "--hidden-dim", "16"], check=True,
-                       stdout=subprocess.DEVNULL)
+                        "--architecture", "lstm", "--epochs", "1", "--hidden-dim", "16"],
+                       check=True, stdout=subprocess.DEVNULL)
         training = table(try_training(marker))
         serving_table = table(try_serving(good))
         artifacts = table(try_artifacts(good, marker))
