@@ -34,6 +34,15 @@ settings.register_profile("search", max_examples=3000, **NOISY)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The browser's tests last.
+
+    While a browser is open its event loop runs in the main thread, where the tests that bring a
+    crowd of callers need a loop of their own.
+    """
+    items.sort(key=lambda item: "browser" in item.path.relative_to(ROOT).parts)
+
+
 @pytest.fixture(scope="session")
 def small_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The directory of a model; read-only by agreement."""

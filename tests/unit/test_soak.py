@@ -12,6 +12,7 @@ import pytest
 
 from benchmarks.callers import LOST, NOT_TAKEN, Account, Request, crowd, mixed
 from benchmarks.soak import Phase, slope, table
+from executables import PATIENCE
 
 REVIEW = Request("text/plain", b"Fine")
 
@@ -20,6 +21,8 @@ REVIEW = Request("text/plain", b"Fine")
 def answering(answer: bytes) -> Iterator[int]:
     """A server for one connection: whatever it is asked, it says `answer` once and leaves."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(PATIENCE)
+
         def serve() -> None:
             connection, _ = listener.accept()
             with connection, listener:
