@@ -22,7 +22,7 @@ from benchmarks.baselines.nbsvm import NbSvm
 from benchmarks.reviews import Review, add_archive_option, read_reviews
 from contract.algorithm import Predictor
 from contract.errors import UserError
-from sentiment.loading import load_model
+from sentiment.artifacts.loading import load_model
 from sentiment.predictor import SentimentPredictor
 
 BATCH = 512

@@ -17,11 +17,11 @@ from pathlib import Path
 sys.path.extend(str(Path(__file__).resolve().parents[1] / place) for place in (".", "container"))
 
 from contract.algorithm import TrainingJob
-from contract.hyperparameters import resolve
-from contract.jobconfig import Channel
-from contract.stopping import StopRequest
+from contract.inputs.hyperparameters import resolve
+from contract.inputs.jobconfig import Channel
+from contract.running.stopping import StopRequest
 from sentiment.hyperparameters import HYPERPARAMETERS
-from sentiment.preparation import prepare
+from sentiment.learning.preparation import prepare
 
 _FEW = 10 * ('{"label": 0, "text": "A <a>poor</a> film &amp; plot."}\n'
              '{"label": 1, "text": "A fine film."}\n')

@@ -1,7 +1,7 @@
 """How learning grows with the number of processes: speed, what they exchange, and the same losses.
 
 Each process has a core of its own. Processes of one machine exchange over its loopback, with the
-code that hosts use between each other (`contract.workers`, `sentiment.distributed`).
+code that hosts use (`contract.cluster.workers`, `sentiment.learning.distributed`).
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ import torch
 
 from benchmarks import measure
 from benchmarks.reviews import add_archive_option, read_reviews
-from contract.cluster import Cluster, ClusterSettings, Place
-from contract.stopping import StopRequest
-from contract.workers import train_together
-from sentiment import training
-from sentiment.data import Data, Held
-from sentiment.device import Device
-from sentiment.distributed import joined
-from sentiment.model import LSTMClassifier, LSTMSettings
-from sentiment.network import Network
-from sentiment.ngram_training import NgramLearner, choose_features, ratios
-from sentiment.ngrams import Index
-from sentiment.pipelines import PIPELINES
+from contract.cluster.hosts import Cluster, ClusterSettings, Place
+from contract.cluster.workers import train_together
+from contract.running.stopping import StopRequest
+from sentiment.learning import training
+from sentiment.learning.data import Data, Held
+from sentiment.learning.device import Device
+from sentiment.learning.distributed import joined
+from sentiment.learning.ngram_training import NgramLearner, choose_features, ratios
+from sentiment.models.architectures import LSTMClassifier, LSTMSettings
+from sentiment.models.network import Network
+from sentiment.models.ngrams import Index
+from sentiment.text.pipelines import PIPELINES
 
 BATCH = 512
 SETTINGS = training.Settings(epochs=1, batch_size=BATCH, learning_rate=0.002, gradient_clip=1.0,

@@ -23,8 +23,9 @@ import published
 from benchmarks import measure
 from benchmarks.nltk_data import add_nltk_option, unpacked
 from benchmarks.reviews import Review, add_archive_option, read_reviews
-from sentiment.text import Classic, Ids
-from sentiment.tokens import Tokens
+from sentiment.text.base import Ids
+from sentiment.text.classic import Classic
+from sentiment.text.tokens import Tokens
 
 VOCABULARY_SIZE = 5000
 FITTED_ON = 4000

@@ -21,12 +21,12 @@ import torch
 import published
 from benchmarks import measure
 from benchmarks.reviews import Review, add_archive_option, read_reviews
-from sentiment import training
-from sentiment.data import Data
-from sentiment.device import Device
-from sentiment.model import LSTMClassifier, LSTMSettings
-from sentiment.recurrence import cut
-from sentiment.text import Classic
+from sentiment.learning import training
+from sentiment.learning.data import Data
+from sentiment.learning.device import Device
+from sentiment.models.architectures import LSTMClassifier, LSTMSettings
+from sentiment.models.recurrence import cut
+from sentiment.text.classic import Classic
 
 EMBEDDING, HIDDEN, VOCABULARY, BATCH = 32, 200, 5000, 512
 # The published loop bounds no gradient, so ours does not either.

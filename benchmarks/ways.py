@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.servers import Launch, Place
-from sentiment.artifact import DESCRIPTION
-from sentiment.legacy import INFO
+from sentiment.artifacts.artifact import DESCRIPTION
+from sentiment.artifacts.legacy import INFO
 
 ROOT = Path(__file__).resolve().parents[1]
 PLUGIN = ROOT / "benchmarks" / "baselines" / "fasttext_plugin.py"

@@ -22,9 +22,9 @@ from urllib.parse import urlsplit
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "container"))
 
 from contract.errors import UserError
-from contract.jobconfig import Channel
-from contract.progress import Progress
-from sentiment.dataset import Reviews, read_reviews
+from contract.inputs.jobconfig import Channel
+from contract.running.progress import Progress
+from sentiment.reviews.dataset import Reviews, read_reviews
 
 
 class Endpoint:

@@ -13,7 +13,7 @@ PAGE = ROOT / "docs" / "hyperparameters.md"
 
 def page() -> str:
     """The page as text."""
-    from contract.hyperparameters import markdown_table
+    from contract.inputs.hyperparameters import markdown_table
     from sentiment.hyperparameters import HYPERPARAMETERS, METRICS
 
     metrics = "\n".join(

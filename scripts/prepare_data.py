@@ -30,8 +30,9 @@ from tqdm import tqdm
 from contract.errors import UserError
 from evaluate import read
 from sentiment import labels
-from sentiment.dataset import Reviews
-from sentiment.text import FIRST_WORD, MAX_WORDS, Classic
+from sentiment.reviews.dataset import Reviews
+from sentiment.text.base import FIRST_WORD, MAX_WORDS
+from sentiment.text.classic import Classic
 
 SOURCE = Path("data/aclImdb_v1.tar.gz")
 HALVES = ("train", "test")

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from contract import recordio
+from contract.inputs import recordio
 
 
 def part(content: bytes, kind: int = recordio.WHOLE) -> bytes:

@@ -23,8 +23,8 @@ sys.path.extend(str(Path(__file__).resolve().parents[2] / place) for place in ("
 from contract import training
 from contract.algorithm import Algorithm, Record, TrainingJob
 from contract.errors import UserError
-from contract.hyperparameters import Hyperparameter
-from contract.jobconfig import require_channel
+from contract.inputs.hyperparameters import Hyperparameter
+from contract.inputs.jobconfig import require_channel
 from contract.serving import server
 
 MODEL = "model.bin"
@@ -131,7 +131,7 @@ def library() -> Any:
 
 
 def _train(job: TrainingJob) -> None:
-    from sentiment.dataset import read_reviews
+    from sentiment.reviews.dataset import read_reviews
 
     reviews = read_reviews(require_channel(dict(job.channels), ("train", "training")),
                            check=job.stop.raise_if_set)

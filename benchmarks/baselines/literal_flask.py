@@ -23,7 +23,7 @@ from nltk.corpus import stopwords
 from nltk.stem.porter import PorterStemmer
 
 import published
-from sentiment.loading import load_model
+from sentiment.artifacts.loading import load_model
 
 
 def create_app(model: str, cached: bool = False) -> Flask:

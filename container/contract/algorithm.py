@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
-from contract.cluster import Place
-from contract.hyperparameters import Hyperparameter, Value
-from contract.jobconfig import Channel
-from contract.metrics import Metric
-from contract.stopping import StopRequest
+from contract.cluster.hosts import Place
+from contract.inputs.hyperparameters import Hyperparameter, Value
+from contract.inputs.jobconfig import Channel
+from contract.running.metrics import Metric
+from contract.running.stopping import StopRequest
 from contract.tasks import ProcessingTask
 
 Record = str | list[Any] | dict[str, Any]

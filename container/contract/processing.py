@@ -15,14 +15,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from contract import command, cpus, hyperparameters
+from contract import command
 from contract.algorithm import Algorithm
-from contract.cluster import read_cluster
+from contract.cluster.hosts import read_cluster
 from contract.errors import UserError
 from contract.files import write_atomic
-from contract.jobconfig import Channel, read_object
+from contract.inputs import hyperparameters
+from contract.inputs.jobconfig import Channel, read_object
+from contract.machine import cpus
 from contract.paths import PLATFORM_ROOT, Paths
-from contract.stopping import Stopped, StopRequest
+from contract.running.stopping import Stopped, StopRequest
 from contract.tasks import ProcessingJob, ProcessingTask
 
 MESSAGE_LIMIT = 1024

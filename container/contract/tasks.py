@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TypeVar
 
 from contract.errors import UserError
-from contract.hyperparameters import Hyperparameter, Value
-from contract.jobconfig import Channel
-from contract.stopping import StopRequest
+from contract.inputs.hyperparameters import Hyperparameter, Value
+from contract.inputs.jobconfig import Channel
+from contract.running.stopping import StopRequest
 
 T = TypeVar("T")
 

@@ -14,13 +14,16 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from contract import command, cpus, gpus, hyperparameters, jobconfig, metrics, processing
+from contract import command, processing
 from contract.algorithm import Algorithm, TrainingJob
-from contract.cluster import Cluster, ClusterSettings, Place, read_cluster, read_settings
+from contract.cluster.hosts import Cluster, ClusterSettings, Place, read_cluster, read_settings
+from contract.cluster.workers import WorkerFailed, train_together
 from contract.errors import PlatformError, UserError
+from contract.inputs import hyperparameters, jobconfig
+from contract.machine import cpus, gpus
 from contract.paths import PLATFORM_ROOT, Paths
-from contract.stopping import Stopped, StopRequest
-from contract.workers import WorkerFailed, train_together
+from contract.running import metrics
+from contract.running.stopping import Stopped, StopRequest
 
 FAILURE_LIMIT = 1024
 """Characters of the failure file that the platform keeps (T5)."""

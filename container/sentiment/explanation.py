@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from sentiment.text import Span
+from sentiment.text.base import Span
 
 LogOdds = Callable[[Sequence[Sequence[int]]], "np.ndarray[tuple[int], np.dtype[np.float64]]"]
 """Takes sequences of ids, gives their log-odds."""

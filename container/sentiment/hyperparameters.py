@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from contract.errors import UserError
-from contract.hyperparameters import Hyperparameter, Value
-from contract.metrics import Metric
+from contract.inputs.hyperparameters import Hyperparameter, Value
+from contract.running.metrics import Metric
 
 BY_ARCHITECTURE: Mapping[str, Mapping[str, Value]] = {
     "lstm": {"epochs": 10, "learning_rate": 0.002, "weight_decay": 0.0, "validation_run": 1,

@@ -14,18 +14,18 @@ import numpy as np
 import torch
 
 from contract.algorithm import TrainingJob
-from contract.checkpoints import CheckpointStore
 from contract.files import write_atomic
-from contract.metrics import metric_line
-from sentiment import training
-from sentiment.artifact import save_model
-from sentiment.data import Data
-from sentiment.device import Device, choose_device
-from sentiment.distributed import Group, joined
-from sentiment.network import Network
-from sentiment.preparation import Prepared, prepare
-from sentiment.rounds import Learned, Reviews, Run, learn_lstm
-from sentiment.selftraining import learn_ngrams
+from contract.running.checkpoints import CheckpointStore
+from contract.running.metrics import metric_line
+from sentiment.artifacts.artifact import save_model
+from sentiment.learning import training
+from sentiment.learning.data import Data
+from sentiment.learning.device import Device, choose_device
+from sentiment.learning.distributed import Group, joined
+from sentiment.learning.preparation import Prepared, prepare
+from sentiment.learning.rounds import Learned, Reviews, Run, learn_lstm
+from sentiment.learning.selftraining import learn_ngrams
+from sentiment.models.network import Network
 
 log = logging.getLogger(__name__)
 

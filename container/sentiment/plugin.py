@@ -6,7 +6,7 @@ from pathlib import Path
 
 from contract.algorithm import Algorithm, Predictor, TrainingJob
 from sentiment.hyperparameters import HYPERPARAMETERS, METRICS
-from sentiment.tasks import TASKS
+from sentiment.processing.tasks import TASKS
 
 
 def _train(job: TrainingJob) -> None:
@@ -23,13 +23,13 @@ def _load(directory: Path) -> Predictor:
 
 def _prepare() -> None:
     from sentiment import predictor  # noqa: F401 - for what it brings
-    from sentiment.text import Classic
+    from sentiment.text.classic import Classic
 
     Classic({}).encode("film")  # a stemmer, with half of NLTK
 
 
 def _memory(directory: Path) -> int:
-    from sentiment.footprint import footprint
+    from sentiment.artifacts.footprint import footprint
 
     return footprint(directory)
 

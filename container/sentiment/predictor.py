@@ -14,12 +14,12 @@ import torch
 from contract.algorithm import Record
 from contract.errors import UserError
 from sentiment import labels
-from sentiment.artifact import Model
-from sentiment.batches import MICRO_BATCH, by_length, make_batch
-from sentiment.encoded import parse_row
+from sentiment.artifacts.artifact import Model
+from sentiment.artifacts.loading import load_model
 from sentiment.explanation import contributions, word_list
-from sentiment.loading import load_model
-from sentiment.text import MAX_WORDS, Ids
+from sentiment.models.batches import MICRO_BATCH, by_length, make_batch
+from sentiment.reviews.encoded import parse_row
+from sentiment.text.base import MAX_WORDS, Ids
 
 LONGEST_REVIEW = 100_000
 """Characters of one review; the longest in IMDB has 14,000."""

@@ -15,9 +15,9 @@ from typing import Any
 from contract.algorithm import Algorithm, Record, TrainingJob
 from contract.errors import UserError
 from contract.files import write_atomic
-from contract.hyperparameters import Hyperparameter
-from contract.jobconfig import Channel, require_channel
-from contract.metrics import Metric, metric_line
+from contract.inputs.hyperparameters import Hyperparameter
+from contract.inputs.jobconfig import Channel, require_channel
+from contract.running.metrics import Metric, metric_line
 
 LABELS = {"0": 0, "negative": 0, "1": 1, "positive": 1}
 

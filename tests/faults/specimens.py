@@ -11,13 +11,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from sentiment.artifact import Model, save_model
-from sentiment.loading import load_model
-from sentiment.model import LSTMClassifier, LSTMSettings
-from sentiment.ngrams import NgramClassifier, NgramSettings, hashes
+from sentiment.artifacts.artifact import Model, save_model
+from sentiment.artifacts.loading import load_model
+from sentiment.models.architectures import LSTMClassifier, LSTMSettings
+from sentiment.models.ngrams import NgramClassifier, NgramSettings, hashes
 from sentiment.predictor import SentimentPredictor
-from sentiment.text import Classic
-from sentiment.tokens import Tokens
+from sentiment.text.classic import Classic
+from sentiment.text.tokens import Tokens
 
 Files = dict[str, bytes]
 

@@ -18,10 +18,10 @@ from contract.errors import UserError
 from faults import specimens
 from faults.mutations import Edit, edited, edits
 from faults.specimens import Files
-from sentiment import snapshot
-from sentiment.model import LSTMClassifier, LSTMSettings
+from sentiment.learning import snapshot
+from sentiment.learning.training import State
+from sentiment.models.architectures import LSTMClassifier, LSTMSettings
 from sentiment.safepickle import read_word_dict
-from sentiment.training import State
 
 
 @pytest.fixture(scope="module", params=specimens.KINDS)

@@ -21,12 +21,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contract.algorithm import TrainingJob
-from contract.checkpoints import CheckpointStore
+from contract.running.checkpoints import CheckpointStore
 from contract.training import FAILURE_LIMIT, main
 from faults.mutations import Edit, edited, edits, objects, scalars, values, written
-from sentiment.dataset import read_reviews
 from sentiment.hyperparameters import HYPERPARAMETERS
 from sentiment.plugin import ALGORITHM
+from sentiment.reviews.dataset import read_reviews
 
 NAMES = [row.name for row in HYPERPARAMETERS]
 ENDINGS = {0, 1, 3}

@@ -16,11 +16,11 @@ import torch
 import corpus
 from executables import LSTM, SMALL, lay_out, write_channel
 from faults.nursery import Life, Nursery
-from sentiment import training
-from sentiment.artifact import Model
-from sentiment.data import Data
-from sentiment.device import Device
-from sentiment.loading import load_model
+from sentiment.artifacts.artifact import Model
+from sentiment.artifacts.loading import load_model
+from sentiment.learning import training
+from sentiment.learning.data import Data
+from sentiment.learning.device import Device
 
 SETTINGS: Mapping[str, Mapping[str, str]] = {
     "ngrams": SMALL, "lstm": {**LSTM, "epochs": "8", "hidden_dim": "16"}}

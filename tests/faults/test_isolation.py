@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from executables import LSTM, SMALL, lay_out, serving, train
-from sentiment.loading import load_model
+from sentiment.artifacts.loading import load_model
 
 # Sockets of a server that listens are no lookups.
 WATCH = """\

@@ -22,7 +22,7 @@ import pytest
 import corpus
 from executables import LSTM, PATIENCE, SMALL, lay_out, write_channel
 from faults.nursery import Life, Nursery
-from sentiment.loading import load_model
+from sentiment.artifacts.loading import load_model
 
 LIVES = 30
 SEED = 20

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from contract.hyperparameters import Value
+from contract.inputs.hyperparameters import Value
 from executables import LSTM, SMALL, lay_out, until
 from faults.nursery import Nursery
 from sentiment.hyperparameters import HYPERPARAMETERS, METRICS

@@ -42,7 +42,7 @@ def packed(files: Files) -> bytes:
 
 def targets() -> dict[str, tuple[bytes, Target]]:
     """By the name of what is fuzzed: a good content to begin with, and what reads one."""
-    from contract.archives import extract
+    from contract.inputs.archives import extract
     from faults import specimens
     from sentiment.safepickle import read_word_dict
 

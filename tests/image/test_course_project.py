@@ -12,7 +12,7 @@ import torch
 import corpus
 import published
 from image.engine import Image, mount
-from sentiment.stopwords import ENGLISH
+from sentiment.text.stopwords import ENGLISH
 
 FILES = ("model_info.pth", "model.pth", "word_dict.pkl")
 SIZES = {"embedding_dim": 8, "hidden_dim": 16, "vocab_size": 500}

@@ -8,7 +8,7 @@ import pytest
 
 from image.engine import HARDENED, ONE_PROCESSOR, SOMEBODY, Finished, Image, mount
 from image.trees import Trained, Tree
-from sentiment.loading import load_model
+from sentiment.artifacts.loading import load_model
 
 
 def _endless(tree: Tree, **more: str) -> list[str]:

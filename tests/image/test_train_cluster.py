@@ -13,7 +13,7 @@ import pytest
 from clusters import Ended, Reviews, assert_same_result, channels, lay_out_host, shards
 from executables import LSTM, SMALL
 from image.engine import ONE_PROCESSOR, Container, Engine, Image, mount
-from sentiment.loading import load_model
+from sentiment.artifacts.loading import load_model
 
 HOSTS = ("algo-1", "algo-2", "algo-3")
 PLATFORM, KILLED = 3, 137

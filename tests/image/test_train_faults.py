@@ -11,7 +11,7 @@ import pytest
 
 from image.engine import ONE_PROCESSOR, Image, mount, wait_for
 from image.trees import Trained, Tree
-from sentiment.loading import load_model
+from sentiment.artifacts.loading import load_model
 
 DEATHS = 2
 STEPS = {"epochs": "8", "batch-size": "4", "checkpoint-seconds": "0"}

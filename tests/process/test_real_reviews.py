@@ -16,8 +16,8 @@ import pytest
 
 import evaluate
 from executables import CONTAINER, train, write_channel
-from sentiment.dataset import Reviews
 from sentiment.predictor import SentimentPredictor
+from sentiment.reviews.dataset import Reviews
 
 ARCHIVE = os.environ.get("IMDB_ARCHIVE", "")
 
@@ -58,7 +58,8 @@ def test_whole_archive_is_read_in_well_under_a_gigabyte(archive: Path, tmp_path:
     (tmp_path / archive.name).symlink_to(archive.resolve())
     # Not getrusage, whose peak begins with that of the process which started this one.
     code = ("import re, sys; from pathlib import Path; "
-            "from contract.jobconfig import Channel; from sentiment.dataset import read_reviews; "
+            "from contract.inputs.jobconfig import Channel; "
+            "from sentiment.reviews.dataset import read_reviews; "
             "reviews = read_reviews(Channel('train', Path(sys.argv[1]))); "
             "status = Path('/proc/self/status').read_text(); "
             "print(len(reviews), re.search(r'VmHWM:\\s+(\\d+)', status)[1])")

@@ -18,9 +18,9 @@ import pytest
 import torch
 
 from executables import PATIENCE, Answer, Server, serving, until
-from sentiment.artifact import save_model
-from sentiment.model import build
-from sentiment.text import Classic
+from sentiment.artifacts.artifact import save_model
+from sentiment.models.architectures import build
+from sentiment.text.classic import Classic
 from shelf import load_body, route
 
 CALLERS = 8

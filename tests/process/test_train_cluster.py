@@ -12,7 +12,7 @@ import pytest
 
 from clusters import Ended, assert_same_result, channels, lay_out_host, shards
 from executables import LSTM, SMALL, Program, free_port, training, until
-from sentiment.loading import load_model
+from sentiment.artifacts.loading import load_model
 
 HOSTS = ("127.0.0.1", "127.0.0.2", "127.0.0.3")
 """As names, these lead here, and all are loopback."""

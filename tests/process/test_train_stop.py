@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from executables import LSTM, SMALL, lay_out, training, until, write_channel
-from sentiment.loading import load_model
+from sentiment.artifacts.loading import load_model
 
 ENDLESS = {"epochs": "1000"}
 MANY = 200_000

@@ -16,9 +16,9 @@ import corpus
 import evaluate
 import published
 from accounts import Finished, Script
-from contract.jobconfig import Channel
-from sentiment.dataset import read_reviews
-from sentiment.stopwords import ENGLISH
+from contract.inputs.jobconfig import Channel
+from sentiment.reviews.dataset import read_reviews
+from sentiment.text.stopwords import ENGLISH
 
 HALVES = ("train", "test")
 

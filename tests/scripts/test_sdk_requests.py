@@ -35,7 +35,7 @@ from sagemaker.train.model_trainer import ModelTrainer
 from sagemaker.train.tuner import HyperparameterTuner
 
 from accounts import ACCOUNT, BUCKET, PROJECT, REGION
-from contract.hyperparameters import resolve
+from contract.inputs.hyperparameters import resolve
 from contract.training import describe
 from sentiment.plugin import ALGORITHM
 

@@ -27,7 +27,7 @@ import published
 import runtime_standin
 from executables import LSTM, lay_out, train
 from image.engine import Image
-from sentiment.stopwords import ENGLISH
+from sentiment.text.stopwords import ENGLISH
 
 ENDPOINT = "sentiment"
 COURSE = "course"

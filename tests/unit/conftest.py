@@ -12,15 +12,15 @@ import pytest
 import torch
 
 import corpus
-from contract.jobconfig import Channel
+from contract.inputs.jobconfig import Channel
 from jobs import run_job
-from sentiment import training
-from sentiment.artifact import Model
-from sentiment.data import Data
-from sentiment.device import Device
-from sentiment.model import LSTMClassifier, LSTMSettings
-from sentiment.text import Classic
-from sentiment.training import Settings, State, adam
+from sentiment.artifacts.artifact import Model
+from sentiment.learning import training
+from sentiment.learning.data import Data
+from sentiment.learning.device import Device
+from sentiment.learning.training import Settings, State, adam
+from sentiment.models.architectures import LSTMClassifier, LSTMSettings
+from sentiment.text.classic import Classic
 
 MakeChannel = Callable[..., Channel]
 Train = Callable[..., int]

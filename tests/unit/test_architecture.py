@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from contract.paths import PLATFORM_ROOT
 CONTAINER = Path(__file__).parents[2] / "container"
 MODULES = sorted(CONTAINER.rglob("*.py"))
 SCRIPTS = [CONTAINER / "train", CONTAINER / "serve", CONTAINER / "process"]
+DESIGN = Path(__file__).parents[2] / "docs" / "design.md"
 EXAMPLE = Path(__file__).parents[2] / "examples" / "naive_bayes"
 ALGORITHMS = {"sentiment", "naive_bayes", "plug"}
 HTTP = {"flask", "gunicorn", "werkzeug"}
@@ -52,6 +54,48 @@ def _python(program: str, *, cwd: Path) -> str:
     environment = {**os.environ, "PYTHONPATH": str(CONTAINER), "PYTHONDONTWRITEBYTECODE": "1"}
     return subprocess.run([sys.executable, "-W", "error", "-c", program], env=environment, cwd=cwd,
                           capture_output=True, text=True, check=True, timeout=120).stdout
+
+
+def _room(name: str) -> str:
+    """The room of a full name: a folder, or a module that lies in none."""
+    package, inner = name.split(".")[:2]
+    return f"{package}/{inner}" + "/" * (CONTAINER / package / inner).is_dir()
+
+
+def _written_rooms() -> dict[str, set[str]]:
+    """Rooms in the order of docs/design.md, and what it says that each imports."""
+    rows = re.findall(r"^\| `((?:contract|sentiment)/\w+/?)` \|.*\| (.+) \|$",
+                      DESIGN.read_text(encoding="utf-8"), re.MULTILINE)
+    return {room: {_full(name, room) for name in names.split(", ") if name != "nothing"}
+            for room, names in rows}
+
+
+def _full(name: str, room: str) -> str:
+    """A name of the third column, where the own package goes without saying."""
+    package, _, inner = name.rpartition("/")
+    package = package or room.partition("/")[0]
+    return _room(f"{package}.{inner}")
+
+
+def _imported_rooms() -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {}
+    for path in MODULES:
+        name = _name(path).removesuffix(".py").replace("/", ".")
+        if name.count(".") and not name.endswith("__init__"):
+            rooms = {_room(full) for full in _imports(path)
+                     if full.partition(".")[0] in ("contract", "sentiment")}
+            found.setdefault(_room(name), set()).update(rooms - {_room(name)})
+    return found
+
+
+def test_every_room_imports_what_the_design_says() -> None:
+    assert _imported_rooms() == _written_rooms()
+
+
+def test_imports_only_go_up_the_list_of_rooms() -> None:
+    order = list(_written_rooms())
+    assert not [(room, other) for room, others in _written_rooms().items() for other in others
+                if order.index(other) >= order.index(room)]
 
 
 @pytest.mark.parametrize("path", _in("contract"), ids=_name)
@@ -117,8 +161,8 @@ def test_the_environment_is_read_at_the_doors_only(path: Path) -> None:
     ("contract.training", {"torch", "sentiment", "flask", "gunicorn"}),
     ("contract.processing", {"torch", "sentiment", "flask", "gunicorn"}),
     ("sentiment.plugin", {"torch", "numpy", "nltk", "bs4", "flask"}),
-    ("sentiment.splits", {"torch", "nltk", "bs4", "flask"}),
-    ("sentiment.artifact", {"nltk", "bs4", "flask", "gunicorn"}),
+    ("sentiment.processing.splits", {"torch", "nltk", "bs4", "flask"}),
+    ("sentiment.artifacts.artifact", {"nltk", "bs4", "flask", "gunicorn"}),
 ])
 def test_an_import_brings_no_more_than_it_needs(
     module: str, absent: set[str], tmp_path: Path

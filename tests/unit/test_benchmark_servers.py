@@ -31,9 +31,9 @@ from contract import training
 from contract.errors import UserError
 from contract.serving.app import create_app
 from contract.serving.settings import read_settings
-from sentiment.artifact import Model, save_model
+from sentiment.artifacts.artifact import Model, save_model
 from sentiment.predictor import SentimentPredictor
-from sentiment.stopwords import ENGLISH
+from sentiment.text.stopwords import ENGLISH
 
 REVIEW = "A <i>film</i> about the films &amp; the filming of a film"
 

@@ -17,11 +17,11 @@ from nltk.stem.porter import PorterStemmer
 import corpus
 from benchmarks import measure
 from benchmarks.measure import Round, Spread
-from sentiment.artifact import Model
-from sentiment.batches import MICRO_BATCH
-from sentiment.model import LSTMClassifier, LSTMSettings
+from sentiment.artifacts.artifact import Model
+from sentiment.models.architectures import LSTMClassifier, LSTMSettings
+from sentiment.models.batches import MICRO_BATCH
 from sentiment.predictor import SentimentPredictor
-from sentiment.text import Classic
+from sentiment.text.classic import Classic
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -16,9 +16,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from contract import memory
 from contract.algorithm import Algorithm
 from contract.errors import RequestError, UserError
+from contract.machine import memory
 from contract.serving.gate import Deadline, Gate
 from contract.serving.settings import MEGABYTE, Settings
 

@@ -21,9 +21,9 @@ from typing import Any
 from flask import Flask
 from gunicorn.app.base import BaseApplication
 
-from contract import cpus
 from contract.algorithm import Algorithm
 from contract.errors import PlatformError, UserError, expected
+from contract.machine import cpus
 from contract.paths import PLATFORM_ROOT, Paths
 from contract.serving import media
 from contract.serving.app import create_app, figures

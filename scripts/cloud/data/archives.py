@@ -16,7 +16,7 @@ from cloud.errors import ScriptError
 
 from tqdm import tqdm
 
-from contract.archives import MOST_FOLDERS, StrictMember
+from contract.inputs.archives import MOST_FOLDERS, StrictMember
 
 MOST_FILES = 200_000
 """The public archive of the film reviews has 100,000 and some."""

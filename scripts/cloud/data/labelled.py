@@ -14,8 +14,9 @@ from cloud.errors import ScriptError
 
 import evaluate
 from contract.errors import UserError
-from sentiment import labels, tables
-from sentiment.sources import Source, find_sources
+from sentiment import labels
+from sentiment.reviews import tables
+from sentiment.reviews.sources import Source, find_sources
 
 NAMES = labels.NAMES
 """What a container of ours calls label 0 and label 1."""

@@ -10,8 +10,9 @@ from typing import Any
 
 from cloud.errors import ScriptError
 
-from contract import hyperparameters, training
+from contract import training
 from contract.errors import UserError
+from contract.inputs import hyperparameters
 from sentiment.plugin import ALGORITHM
 
 

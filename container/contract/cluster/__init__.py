@@ -1,0 +1,1 @@
+"""The hosts of a job: who they are, and the watch that they keep over each other."""

@@ -1,0 +1,1 @@
+"""What this host has: processors, GPUs, memory, network interfaces."""

@@ -1,0 +1,1 @@
+"""From reviews to a model: encoding, epochs and rounds, on one processor or many."""

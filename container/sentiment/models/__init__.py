@@ -1,0 +1,1 @@
+"""The networks: what they compute, and what they need to be built again."""

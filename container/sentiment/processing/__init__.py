@@ -1,0 +1,1 @@
+"""The tasks of processing jobs: reviews split, models measured."""
