@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import fillings
 import phrases
 
 MIN_WORDS = 4
@@ -41,7 +42,7 @@ class _Review(NamedTuple):
 
 def _setting(rng: random.Random) -> dict[str, Sequence[str]]:
     """The fills of one review: one film with a small cast, and every shade of opinion."""
-    fills = phrases.FILLS
+    fills = fillings.FILLS
     director, *cast = rng.sample(fills["person"], 4)
     fixed = {key: [rng.choice(fills[key])] for key in ("genre", "title", "place", "who", "when")}
     return {

@@ -9,8 +9,8 @@ import gzip
 import os
 import tarfile
 import zlib
-from collections.abc import Callable
-from pathlib import Path, PurePosixPath
+from collections.abc import Callable, Iterator
+from pathlib import Path, PurePath
 from typing import IO, Self, cast
 
 from contract.errors import UserError
@@ -31,9 +31,19 @@ _TELLING = (tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE, tarfile.G
 
 def extract(archive: Path, folder: Path, *, check: Callable[[], None] = lambda: None,
             most_files: int = MOST_FILES, most_bytes: int = MOST_BYTES) -> None:
+    """As `unpack`, all at once."""
+    for _ in unpack(archive, folder, check=check, most_files=most_files, most_bytes=most_bytes):
+        pass
+
+
+def unpack(archive: Path, folder: Path, *, check: Callable[[], None] = lambda: None,
+           most_files: int = MOST_FILES, most_bytes: int = MOST_BYTES) -> Iterator[Path]:
     """Unpack a `.tar.gz` into the empty `folder`; `check` is called now and then, and may raise.
 
     Owners, modes and dates are not taken over. What was unpacked before an error stays.
+
+    Yields:
+        Each file, when it is there.
 
     Raises:
         UserError: the archive is damaged, too large, or has anything but folders and plain files
@@ -45,21 +55,24 @@ def extract(archive: Path, folder: Path, *, check: Callable[[], None] = lambda: 
             bounded = cast(IO[bytes], _Bounded(content, most_bytes, name))
             with tarfile.open(fileobj=bounded, mode="r|", tarinfo=StrictMember) as tar:
                 for member in tar:
-                    path = folder / _inside(name, member)
+                    inside = _inside(name, member)
+                    path = folder / inside
                     if member.isdir():
                         path.mkdir(parents=True, exist_ok=True)
                         continue
                     files += 1
                     if files > most_files:
                         raise UserError(f"{name} has more than {most_files} files; pack only what "
-                                        "serving needs")
+                                        "is needed")
                     _write(cast(IO[bytes], tar.extractfile(member)), path, check)
+                    yield path
             while bounded.read(_PIECE):  # to the end, where gzip has its checksum
                 check()
     except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise UserError(f"{name} is damaged, or no .tar.gz ({error}); upload it again") from error
+        raise UserError(f"{name} is damaged, or no .tar.gz ({error}); fetch or upload it "
+                        "again") from error
     except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
-        raise UserError(f"{name} has a path twice; pack it again") from error
+        raise UserError(f"{name} has {str(inside)!r} twice; pack it again") from error
 
 
 class StrictMember(tarfile.TarInfo):
@@ -95,14 +108,17 @@ class _Bounded:
         self._left -= len(piece)
         if self._left < 0:
             raise UserError(f"{self._name} has more than {self._most} bytes unpacked; pack only "
-                            "what serving needs")
+                            "what is needed")
         return piece
 
 
-def _inside(name: str, member: tarfile.TarInfo) -> PurePosixPath:
-    """The member's path; raises UserError where it leads elsewhere, or to no plain file."""
-    path = PurePosixPath(member.name)
-    if path.is_absolute() or ".." in path.parts or "\0" in member.name:
+def _inside(name: str, member: tarfile.TarInfo) -> PurePath:
+    """The member's path, as this machine understands it, for it is here that it would escape.
+
+    Raises UserError where it leads elsewhere, or to no plain file.
+    """
+    path = PurePath(member.name)
+    if path.anchor or ".." in path.parts or "\0" in member.name:
         raise UserError(f"{name} has {member.name[:60]!r}, a path that leads out of it; it is not "
                         "used")
     if len(path.parts) > MOST_FOLDERS or any(len(os.fsencode(part)) > 255 for part in path.parts):
