@@ -34,7 +34,7 @@ _SIGNATURE = re.compile(r"AWS4-HMAC-SHA256 Credential=[^/]+/\d{8}/[^/]+/sagemake
 # What the platform lets through to the container; all else is removed. Whether the last one
 # arrives is not documented.
 _PASSED_ON = ("Content-Type", "Accept", "X-Amzn-SageMaker-Custom-Attributes",
-              "X-Amzn-SageMaker-Inference-Id")
+              "X-Amzn-SageMaker-Target-Model", "X-Amzn-SageMaker-Inference-Id")
 _MESSAGE_LIMIT = 2048
 
 

@@ -21,7 +21,7 @@ from botocore.exceptions import ClientError
 
 TEMPLATE = ROOT / "scripts" / "templates" / "roles.yaml"
 CAPABILITIES = ("CAPABILITY_NAMED_IAM",)
-ROLES = ("Training", "Serving", "Batch", "Scheduler")
+ROLES = ("Training", "Processing", "Serving", "Batch", "Scheduler")
 POLICIES = ("Jobs", "Hosting", "Page")
 
 

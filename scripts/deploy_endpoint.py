@@ -1,11 +1,12 @@
-"""Make an endpoint, or bring it up to date: real-time, serverless or asynchronous.
+"""Make an endpoint, or bring it up to date: real-time, serverless, asynchronous or multi-model.
 
 With --for it deletes itself when the time is over. Without, an endpoint that is there keeps the
 time that was set before; --for never takes it off.
 
 Real-time runs instances all the time, more of them under load with --max-count, and never none.
 Serverless costs nothing while idle, and begins slowly after it. Asynchronous takes requests from
-S3, puts the answers there, and scales in to zero when its queue is empty.
+S3, puts the answers there, and scales in to zero when its queue is empty. Multi-model is real-time
+for many models, each asked for by its name: host_models.py adds them, before this or after.
 
 What serves now goes on until the new model has answered for five minutes; an alarm in that time
 takes the change back. (Serverless changes at once.)
@@ -22,8 +23,18 @@ from typing import Any, NamedTuple
 from cloud import journey, prices
 from cloud.account import Account
 from cloud.errors import ScriptError
-from cloud.hosting import endpoints, expiry, monitoring, scaling, variants
-from cloud.hosting.variants import ASYNC, KINDS, MAIN, REAL_TIME, SERVERLESS, Container, Hosting
+from cloud.hosting import endpoints, expiry, models, monitoring, scaling, variants
+from cloud.hosting.variants import (
+    ASYNC,
+    KINDS,
+    MAIN,
+    MULTI_MODEL,
+    REAL_TIME,
+    SERVERLESS,
+    STANDING,
+    Container,
+    Hosting,
+)
 from cloud.storage import ensure_bucket
 from cloud.verb import Verb, account_of, end, run
 
@@ -46,9 +57,10 @@ def deploy(account: Account, endpoint: str | None = None, *, hosting: Hosting | 
            email: str | None = None, wait: bool = True) -> Deployed:
     """Make the endpoint or bring it up to date.
 
-    `model` is the S3 URI of a `model.tar.gz` or a training job; None is the newest. `lifetime` is
-    `30m`, `2h`, `1d` or `never`; None keeps the time that was set before. `capture` is the percent
-    of requests and answers to keep in S3.
+    `model` is the S3 URI of a `model.tar.gz` or a training job; None is the newest, and for a
+    multi-model endpoint all that were added for it. `lifetime` is `30m`, `2h`, `1d` or `never`;
+    None keeps the time that was set before. `capture` is the percent of requests and answers to
+    keep in S3.
 
     Raises:
         ScriptError: the settings contradict each other, something is missing, or AWS failed.
@@ -60,7 +72,8 @@ def deploy(account: Account, endpoint: str | None = None, *, hosting: Hosting | 
         raise ScriptError(f"--capture: {hosting.kind} endpoints do not record requests and answers"
                           + ("; both are in S3 anyway" if hosting.kind == ASYNC else ""))
     container = Container(
-        image=journey.image(account, "cpu", image), data=journey.model(account, model),
+        image=journey.image(account, "cpu", image),
+        data=_data(account, name, hosting.kind, model),
         role=journey.role(account, "Serving", role), isolation=isolation,
         environment=environment or {})
     present = endpoints.find(account, name)
@@ -87,6 +100,18 @@ def deploy(account: Account, endpoint: str | None = None, *, hosting: Hosting | 
     monitoring.put_dashboard(account, name, hosting.kind, [MAIN])
     _serve(account, name, present, hosting, container, more, alarms, wait=wait)
     return Deployed(name, until)
+
+
+def _data(account: Account, endpoint: str, kind: str, model: str | None) -> str:
+    if kind != MULTI_MODEL:
+        return journey.model(account, model)
+    if model:
+        raise ScriptError(f"--model {model}: a multi-model endpoint serves all that were added for "
+                          "it; add this one with `python scripts/host_models.py --add`")
+    if not models.listed(account, endpoint) and not account.dry_run:
+        raise ScriptError(f"there is no model for {endpoint} yet; add one first: `python "
+                          f"scripts/host_models.py --endpoint {endpoint} --add`")
+    return models.prefix(account, endpoint)
 
 
 def _check_it_may_become(endpoint: str, present: endpoints.Present | None,
@@ -119,7 +144,7 @@ def _serve(account: Account, endpoint: str, present: endpoints.Present | None, h
         print(f"the endpoint {endpoint} serves this already", flush=True)
     else:
         update = {} if hosting.kind == SERVERLESS else endpoints.guarded(alarms)
-        if present and hosting.kind == REAL_TIME and scaling.is_on(account, endpoint, MAIN):
+        if present and hosting.kind in STANDING and scaling.is_on(account, endpoint, MAIN):
             update |= endpoints.RETAINED
         print(f"{'changing' if present else 'making'} the endpoint {endpoint}; this takes some "
               "minutes", flush=True)
@@ -165,9 +190,10 @@ def trial(account: Account, endpoint: str, kind: str) -> list[str]:
         return [f"aws s3 cp {review} {place}",
                 f"{tool} invoke-endpoint-async --endpoint-name {endpoint} "
                 f"--content-type text/plain --input-location {place}"]
-    return [f"{tool} invoke-endpoint --endpoint-name {endpoint} --content-type text/plain "
+    target = " --target-model NAME.tar.gz" if kind == MULTI_MODEL else ""
+    return [f"{tool} invoke-endpoint --endpoint-name {endpoint}{target} --content-type text/plain "
             f"--body fileb://{review} /dev/stdout",
-            f"python scripts/evaluate_endpoint.py --endpoint {endpoint}"]
+            f"python scripts/evaluate_endpoint.py --endpoint {endpoint}{target}"]
 
 
 def _environment(pairs: Sequence[str]) -> dict[str, str]:
@@ -222,7 +248,7 @@ def command() -> Verb:
     what.add_argument("--capture", type=int, metavar="PERCENT",
                       help="keep so many of the requests and answers, with the reviews in them, "
                            "in S3; real-time only")
-    instances = verb.add_argument_group("real-time and asynchronous")
+    instances = verb.add_argument_group("real-time, asynchronous and multi-model")
     instances.add_argument("--instance", default="ml.m5.large", help="(%(default)s)")
     instances.add_argument("--count", type=int, default=1, metavar="N",
                            help="instances to begin with (1)")

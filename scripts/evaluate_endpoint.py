@@ -32,17 +32,19 @@ WARM_UP = "A film."
 
 
 def evaluate(account: Account, endpoint: str, reviews: Reviews, *, concurrency: int = 8,
-             batch: int = 1, variant: str | None = None,
+             batch: int = 1, variant: str | None = None, target_model: str | None = None,
              about: Mapping[str, str] | None = None) -> Evaluation:
     """Ask `endpoint` about all `reviews`, `batch` in a request, `concurrency` requests at a time.
 
-    `about` is more to be said of how it was measured.
+    `target_model` is the one to ask of a multi-model endpoint. `about` is more to be said of how it
+    was measured.
 
     Raises:
         ScriptError: the first request or all others failed, or not our container answers.
         ClientError: there is no such endpoint, or it is not for us to ask.
     """
-    asked = Endpoint(account, endpoint, variant=variant, connections=concurrency)
+    asked = Endpoint(account, endpoint, variant=variant, model=target_model,
+                     connections=concurrency)
     started = datetime.now(UTC)
     warm_up = asked.ask([WARM_UP])
     if warm_up.failed:  # or thousands of requests would be sent, and sent again, for nothing
@@ -52,6 +54,7 @@ def evaluate(account: Account, endpoint: str, reviews: Reviews, *, concurrency: 
     found = evaluation(reviews, replies, seconds=seconds, warm_up_ms=warm_up.ms, setup={
         "endpoint": endpoint, "address": asked.address,
         "variant": variant or "as the endpoint chooses",
+        **({"model": target_model} if target_model else {}),
         "began": f"{started:%Y-%m-%d %H:%M:%S} UTC", "took": f"{seconds:,.1f} seconds",
         "reviews": f"{len(reviews.texts):,}", "reviews a request": f"at most {batch:,}",
         "requests at a time": f"{concurrency:,}",
@@ -104,10 +107,12 @@ def _act(options: argparse.Namespace) -> None:
     whole = read(options.reviews)
     reviews = sample(whole, options.limit, options.seed)
     if account.dry_run:
-        _show(account, endpoint, reviews, options.batch)
+        _show(Endpoint(account, endpoint, variant=options.variant, model=options.target_model),
+              reviews, options.batch)
         return
     found = evaluate(account, endpoint, reviews, concurrency=options.concurrency,
-                     batch=options.batch, variant=options.variant, about={
+                     batch=options.batch, variant=options.variant,
+                     target_model=options.target_model, about={
                          "chosen from": f"{len(whole.texts):,} reviews in {options.reviews}, "
                                         f"with seed {options.seed}",
                          "command": _command(options, endpoint)})
@@ -127,10 +132,10 @@ def _act(options: argparse.Namespace) -> None:
         remove=f"python scripts/teardown.py {account.place} --endpoint {endpoint}")
 
 
-def _show(account: Account, endpoint: str, reviews: Reviews, batch: int) -> None:
+def _show(endpoint: Endpoint, reviews: Reviews, batch: int) -> None:
     """A dry run: one request as an example, as thousands would say no more."""
     requests = list(batches(reviews.texts, batch))
-    Endpoint(account, endpoint).show(requests[0])
+    endpoint.show(requests[0])
     print(f"with a body that begins {as_line(requests[0][0])[:100]!r}\n"
           f"and {len(requests) - 1:,} more like it, for {len(reviews.texts):,} reviews in all")
 
@@ -142,6 +147,7 @@ def _command(options: argparse.Namespace, endpoint: str) -> str:
              "--concurrency", str(options.concurrency)]
     words += ["--limit", str(options.limit), "--seed", str(options.seed)] if options.limit else []
     words += ["--variant", options.variant] if options.variant else []
+    words += ["--target-model", options.target_model] if options.target_model else []
     return shlex.join(words)
 
 
@@ -152,6 +158,8 @@ def command() -> Verb:
                       help="where labelled reviews are (%(default)s)")
     verb.add_argument("--endpoint", metavar="NAME", help="the endpoint (the project's name)")
     verb.add_argument("--variant", metavar="NAME", help="one variant of it, and not by its share")
+    verb.add_argument("--target-model", metavar="NAME",
+                      help="which model, of a multi-model endpoint; host_models.py lists them")
     verb.add_argument("--limit", type=int, metavar="N",
                       help="take N reviews, labels in the proportion of the whole (all)")
     verb.add_argument("--seed", type=int, default=0, help="which N reviews (%(default)s)")

@@ -21,7 +21,7 @@ from cloud.account import Account
 from cloud.errors import ScriptError, found
 from cloud.hosting import endpoints, monitoring, scaling, variants
 from cloud.hosting.endpoints import Present
-from cloud.hosting.variants import CHALLENGER, MAIN, REAL_TIME, Container, Hosting
+from cloud.hosting.variants import CHALLENGER, MAIN, MULTI_MODEL, REAL_TIME, Container, Hosting
 from cloud.verb import Verb, account_of, end, run
 
 
@@ -138,6 +138,9 @@ def _present(account: Account, endpoint: str | None,
     if present is None:
         raise ScriptError(f"there is no endpoint {name}; run `python scripts/deploy_endpoint.py`, "
                           "or name one with --endpoint")
+    if present.kind == MULTI_MODEL:
+        raise ScriptError(f"{name} serves many models, each under a name of its own; add the other "
+                          "one with `python scripts/host_models.py`, and ask for it by its name")
     if present.kind != REAL_TIME:
         raise ScriptError(f"{name} is {present.kind}, and the platform gives such an endpoint one "
                           "variant only. To compare two models, deploy the other one under "

@@ -139,7 +139,7 @@ def transform(account: Account, source: str | Path, *, labels: bool = True,
             texts = reviews.texts if reviews else read_texts(Path(source))
             uri = batch.upload(account, texts, name, instances=count, payload_mb=max_payload_mb)
         else:
-            uri = batch.checked(account, str(source))
+            uri = batch.source(account, str(source))
         batch.start(account, name, uri, container, instance=instance, instances=count,
                     payload_mb=max_payload_mb, concurrency=concurrency)
     described = batch.finish(account, name)

@@ -1,5 +1,5 @@
-"""What moto lacks: jobs that run, stopping them, deleting their entries, warm pools; and a stack
-whose roles have managed policies cannot be deleted there.
+"""What moto lacks: jobs that run, stopping them, deleting their entries, warm pools, what a
+processing job runs on; and a stack whose roles have managed policies cannot be deleted there.
 
 The requests still come over HTTP, validated by botocore. Only what a job does afterwards is ours,
 as the API reference has it.
@@ -17,7 +17,8 @@ from moto.sagemaker.responses import SageMakerResponse
 
 from accounts import ACCOUNT, REGION
 
-_JOBS = {"TrainingJob": "training_job", "TransformJob": "transform_job",
+_JOBS = {"ProcessingJob": "processing_job", "TrainingJob": "training_job",
+         "TransformJob": "transform_job",
          "HyperParameterTuningJob": "hyper_parameter_tuning_job"}
 
 
@@ -38,7 +39,8 @@ def close(monkeypatch: pytest.MonkeyPatch) -> None:
     for word, snake in _JOBS.items():
         monkeypatch.setattr(SageMakerResponse, f"stop_{snake}", _stop(word), raising=False)
     monkeypatch.setattr(IAMBackend, "delete_role", delete_role)
-    for name in (delete_training_job, update_training_job, list_training_jobs,
+    for name in (create_processing_job, delete_processing_job, delete_training_job,
+                 update_training_job, list_training_jobs,
                  list_training_jobs_for_hyper_parameter_tuning_job):
         monkeypatch.setattr(SageMakerResponse, name.__name__, name, raising=False)
 
@@ -59,6 +61,25 @@ def _stop(word: str) -> Any:
         setattr(job, f"{_JOBS[word]}_status", "Stopped")
         return EmptyResult()
     return stop
+
+
+_create_processing_job = SageMakerResponse.create_processing_job
+
+
+def create_processing_job(self: SageMakerResponse) -> ActionResult:
+    """CreateProcessingJob, which remembers what it is to run on, too."""
+    answer = _create_processing_job(self)
+    job: Any = self.sagemaker_backend.processing_jobs[self._get_param("ProcessingJobName")]
+    job.processing_resources = self._get_param("ProcessingResources")
+    job.environment = self._get_param("Environment")
+    job.processing_start_time = job.creation_time
+    return answer
+
+
+def delete_processing_job(self: SageMakerResponse) -> EmptyResult:
+    """DeleteProcessingJob."""
+    del self.sagemaker_backend.processing_jobs[self._get_param("ProcessingJobName")]
+    return EmptyResult()
 
 
 def delete_training_job(self: SageMakerResponse) -> EmptyResult:

@@ -8,7 +8,8 @@ from cloud.account import Account
 from cloud.errors import ScriptError, found
 
 PREFIXES = {"data": "data", "training": "training", "checkpoints": "checkpoints", "batch": "batch",
-            "async": "async", "capture": "capture", "page": "page"}
+            "processing": "processing", "models": "models", "async": "async", "capture": "capture",
+            "page": "page"}
 """Where things lie in the bucket; the roles may use these and nothing else."""
 
 
@@ -18,7 +19,9 @@ def stamp() -> str:
 
 
 def role(account: Account, kind: str, given: str | None = None) -> str:
-    """ARN of the `Training`, `Serving`, `Batch` or `Scheduler` role; `given` goes first.
+    """ARN of the `Training`, `Processing`, `Serving`, `Batch` or `Scheduler` role.
+
+    `given` goes first.
 
     Raises:
         ScriptError: the roles have not been made.

@@ -1,13 +1,56 @@
-"""The bucket that everything is kept in."""
+"""The bucket that everything is kept in, and what lies there."""
 
 from __future__ import annotations
 
 import json
+from datetime import datetime
+from typing import NamedTuple
 
 from cloud.account import Account
 from cloud.errors import ScriptError, found, is_denied
 
 from botocore.exceptions import ClientError
+
+
+class Stored(NamedTuple):
+    """An object in S3."""
+
+    uri: str
+    size: int
+    """In bytes."""
+    since: datetime
+
+
+def split(uri: str) -> tuple[str, str]:
+    """Bucket and key of `s3://BUCKET/KEY`."""
+    bucket, _, key = uri.removeprefix("s3://").partition("/")
+    return bucket, key
+
+
+def objects(account: Account, uri: str) -> list[Stored]:
+    """All objects whose URI begins like `uri` and that hold anything, in order."""
+    bucket, prefix = split(uri)
+    pages = account.client("s3").get_paginator("list_objects_v2").paginate(Bucket=bucket,
+                                                                         Prefix=prefix)
+    return [Stored(f"s3://{bucket}/{entry['Key']}", entry["Size"], entry["LastModified"])
+            for page in pages for entry in page.get("Contents", []) if entry["Size"]]
+
+
+def checked(account: Account, uri: str, what: str) -> str:
+    """The URI of one object, or of a prefix with a slash at its end.
+
+    Without that slash, the services would take what lies in `test2` for a part of `test`.
+
+    Raises:
+        ScriptError: there is nothing below it; the message says `what` has to be there.
+    """
+    bucket, key = split(uri)
+    s3 = account.client("s3")
+    is_object = key and found(lambda: s3.head_object(Bucket=bucket, Key=key))
+    uri = uri if is_object or uri.endswith("/") else f"{uri}/"
+    if not account.dry_run and not objects(account, uri):
+        raise ScriptError(f"there is nothing in {uri}; {what}")
+    return uri
 
 
 def ensure_bucket(account: Account) -> None:

@@ -19,7 +19,7 @@ import zoo
 from accounts import ACCOUNT, PROJECT, REGION
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
-MAKING = ("create_", "put_", "register_", "run_", "start_", "upload_", "subscribe")
+MAKING = ("copy_", "create_", "put_", "register_", "run_", "start_", "upload_", "subscribe")
 BY_SDK = {"ModelTrainer": "create_training_job",
           "HyperparameterTuner": "create_hyper_parameter_tuning_job"}
 """Classes of the SageMaker SDK that send for us."""

@@ -13,9 +13,10 @@ from pathlib import Path
 import pytest
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
-JOURNEY = ("get_data", "prepare_data", "upload_data", "push_image", "create_roles", "train_model",
-           "tune_model", "transform_batch", "deploy_endpoint", "split_traffic", "evaluate_endpoint",
-           "deploy_page", "status", "teardown")
+JOURNEY = ("get_data", "prepare_data", "upload_data", "push_image", "create_roles",
+           "process_reviews", "train_model", "tune_model", "transform_batch", "host_models",
+           "deploy_endpoint", "split_traffic", "evaluate_endpoint", "deploy_page", "status",
+           "teardown")
 """In the order in which somebody would run them."""
 CHORES = {"docs", "hostile", "sbom"}
 CORE = sorted((SCRIPTS / "cloud").rglob("*.py"))

@@ -18,6 +18,8 @@ COMMON = {"Invocation4XXErrors", "Invocation5XXErrors", "ModelLatency", "MemoryU
 INSTANCES = COMMON | {"CPUUtilization"}
 PUBLISHED = {
     "real-time": INSTANCES | {"Invocations"},
+    "multi-model": INSTANCES | {"Invocations", "ModelCacheHit", "ModelLoadingWaitTime",
+                                "LoadedModelCount"},
     "serverless": COMMON | {"Invocations", "ModelSetupTime"},
     "async": INSTANCES | {"InvocationsProcessed", "InvocationFailures", "ApproximateBacklogSize",
                           "ApproximateAgeOfOldestRequest"}}

@@ -20,6 +20,7 @@ SERVICES = ("application-autoscaling", "cloudformation", "cloudfront", "cloudwat
 
 # Where IAM's word is not the API's.
 ACTIONS = {
+    "s3:CopyObject": ("s3:GetObject", "s3:PutObject"),
     "s3:DeleteObjects": ("s3:DeleteObject", "s3:DeleteObjectVersion"),
     "s3:HeadBucket": ("s3:ListBucket",),
     "s3:HeadObject": ("s3:GetObject",),

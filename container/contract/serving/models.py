@@ -1,17 +1,17 @@
 """The models that are loaded now: loading, finding and unloading them. It knows no HTTP.
 
 Sources: requirements M2-M4. A request holds the gate of the model that answers it, and nothing else
-holds a gate that was taken out of the list. So a model is gone when its gate is, and an unloading
-that waits for that has waited for every request.
+holds a gate that was taken out of the list. So an unloading that waits until nobody else holds it
+has waited for every request, and frees the model itself.
 """
 
 from __future__ import annotations
 
 import gc
 import logging
+import sys
 import threading
 import time
-import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -112,18 +112,11 @@ class Models:
         with self._lock:
             model, gate = self._find(name)
             del self._gates[name]
-        gone = threading.Event()
-        watched = weakref.ref(gate, lambda _: gone.set())
-        del gate
-        deadline = Deadline(self._settings.timeout)  # requests give up a little earlier
-        pause = 0.01
-        while not gone.wait(pause) and deadline.left > 0:
-            gc.collect()  # an error and its trace can hold each other
-            pause = min(2 * pause, 1.0)
-        if stuck := watched():
+        if not _alone(gate, Deadline(self._settings.timeout)):  # requests give up a little earlier
             with self._lock:
-                self._gates[name] = model, stuck
+                self._gates[name] = model, gate
             raise RequestError(503, "a request to the model does not end; try again", retry_after=1)
+        del gate  # the last reference: what it holds is freed here, and now
         memory.give_back()
         with self._lock:
             del self._promised[name]
@@ -180,6 +173,18 @@ class Models:
         except MemoryError:
             raise RequestError(507, "there is not enough memory for the model") from None
         return Gate(predictor, self._settings.queue, self.waiting)
+
+
+def _alone(thing: object, deadline: Deadline) -> bool:
+    """Wait until the caller's reference to `thing` is the only one, as that to a new object is."""
+    mine = object()
+    pause = 0.001
+    while (found := sys.getrefcount(thing) - sys.getrefcount(mine) - 1) > 0 and deadline.left > 0:
+        time.sleep(pause)
+        pause = min(2 * pause, 0.5)
+        if pause > 0.1:
+            gc.collect()  # an error and its trace can hold each other
+    return found <= 0
 
 
 def _size(folder: Path) -> int:

@@ -44,10 +44,12 @@ class Present:
     endpoint: Mapping[str, Any]
     config: Mapping[str, Any]
     digest: str | None = None
+    model: Mapping[str, Any] | None = None
+    """DescribeModel of its first variant; None where somebody has deleted that."""
 
     @property
     def kind(self) -> str:
-        return kind_of(self.config)
+        return kind_of(self.config, self.model)
 
     @property
     def variants(self) -> dict[str, dict[str, Any]]:
@@ -78,8 +80,10 @@ def find(account: Account, endpoint: str) -> Present | None:
                           "(scripts/status.py tells), then run this again")
     config = sagemaker.describe_endpoint_config(EndpointConfigName=there["EndpointConfigName"])
     tags = sagemaker.list_tags(ResourceArn=config["EndpointConfigArn"])["Tags"]
+    model = found(lambda: sagemaker.describe_model(
+        ModelName=config["ProductionVariants"][0]["ModelName"]))
     return Present(there, config, next((tag["Value"] for tag in tags if tag["Key"] == DIGEST),
-                                       None))
+                                       None), model)
 
 
 def guarded(alarms: Sequence[str]) -> dict[str, Any]:

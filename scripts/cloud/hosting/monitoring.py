@@ -13,7 +13,7 @@ from cloud import prices
 from cloud.account import Account
 from cloud.errors import found
 from cloud.hosting.scaling import wake_alarm
-from cloud.hosting.variants import ASYNC, REAL_TIME, SERVERLESS, VARIANTS
+from cloud.hosting.variants import ASYNC, MULTI_MODEL, REAL_TIME, SERVERLESS, VARIANTS
 
 _INVOCATIONS, _INSTANCES = "AWS/SageMaker", "/aws/sagemaker/Endpoints"
 _QUEUE_WAIT_S = 900
@@ -142,10 +142,19 @@ def dashboard(endpoint: str, region: str, kind: str, variants: Sequence[str]) ->
     invocations = lines(_INVOCATIONS, "Invocations", "Sum", "requests")
     queued = [*lines(_INVOCATIONS, "InvocationsProcessed", "Sum", "answered"),
               *lines(_INVOCATIONS, "InvocationFailures", "Sum", "failed")]
+    fetching = [*lines(_INVOCATIONS, "ModelLoadingWaitTime", "p50", "p50"),
+                *lines(_INVOCATIONS, "ModelLoadingWaitTime", "p99", "p99")]
+    standing = [("Requests a minute", invocations), ("Errors a minute", errors),
+                ("Latency in the model, microseconds", latency),
+                ("Utilisation, percent", processors + memory), ("Instances", instances)]
     graphs = {
-        REAL_TIME: [("Requests a minute", invocations), ("Errors a minute", errors),
-                    ("Latency in the model, microseconds", latency),
-                    ("Utilisation, percent", processors + memory), ("Instances", instances)],
+        REAL_TIME: standing,
+        MULTI_MODEL: [
+            *standing, ("Requests whose model was loaded, share",
+                        lines(_INVOCATIONS, "ModelCacheHit", "Average", "loaded")),
+            ("Waiting for a model, microseconds", fetching),
+            ("Models loaded on an instance",
+             lines(_INSTANCES, "LoadedModelCount", "Maximum", "models"))],
         SERVERLESS: [("Requests a minute", invocations), ("Errors a minute", errors),
                      ("Latency in the model, microseconds", latency),
                      ("Cold starts, microseconds", setup), ("Utilisation, percent", memory)],

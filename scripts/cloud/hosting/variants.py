@@ -16,7 +16,10 @@ from cloud.account import Account
 from cloud.errors import ScriptError
 from cloud.journey import PREFIXES
 
-REAL_TIME, SERVERLESS, ASYNC = KINDS = ("real-time", "serverless", "async")
+REAL_TIME, SERVERLESS, ASYNC, MULTI_MODEL = KINDS = (
+    "real-time", "serverless", "async", "multi-model")
+STANDING = (REAL_TIME, MULTI_MODEL)
+"""Kinds that answer while the caller waits, from instances that are always there."""
 MAIN, CHALLENGER = VARIANTS = ("main", "challenger")
 """One name for whatever serves now: alarms, dashboard and scaling go by the variant's name."""
 
@@ -26,7 +29,8 @@ DIGEST = "digest"
 
 # One process holds one copy of the model, which is what little memory allows; and a queue waits
 # an hour for an answer where a caller waits a minute.
-_ENVIRONMENT = {REAL_TIME: {}, SERVERLESS: {"SAGEMAKER_MODEL_SERVER_WORKERS": "1"},
+_ENVIRONMENT = {REAL_TIME: {}, MULTI_MODEL: {},
+                SERVERLESS: {"SAGEMAKER_MODEL_SERVER_WORKERS": "1"},
                 ASYNC: {"SAGEMAKER_MODEL_SERVER_TIMEOUT_SECONDS": "3600"}}
 
 
@@ -62,8 +66,8 @@ class Hosting:
             return f"--count {self.count}: an endpoint begins with at least one instance"
         if not least <= self.count <= most:
             return f"--count {self.count} is not between --min-count and --max-count"
-        if self.kind == REAL_TIME and least == 0:
-            return ("--min-count 0: a real-time endpoint on instances cannot scale in to zero; "
+        if self.kind in STANDING and least == 0:
+            return (f"--min-count 0: a {self.kind} endpoint on instances cannot scale in to zero; "
                     "--kind async can, and --kind serverless costs nothing while idle")
         if self.scales and self.instance.startswith("ml.t"):
             return (f"{self.instance} is burstable, and SageMaker does not scale those; take "
@@ -90,6 +94,7 @@ class Container:
 
     image: str
     data: str
+    """S3 URI of the archive; of the prefix of many, for a multi-model endpoint."""
     role: str
     isolation: bool = True
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -101,6 +106,7 @@ class Container:
             "ExecutionRoleArn": self.role,
             "EnableNetworkIsolation": self.isolation and kind != SERVERLESS,
             "PrimaryContainer": {"Image": self.image, "ModelDataUrl": self.data,
+                                 **({"Mode": "MultiModel"} if kind == MULTI_MODEL else {}),
                                  "Environment": {**_ENVIRONMENT[kind], **self.environment}}}
 
 
@@ -150,8 +156,10 @@ def digest(model: Mapping[str, Any], variants: Sequence[Mapping[str, Any]],
     return hashlib.sha256(content.encode()).hexdigest()[:32]
 
 
-def kind_of(config: Mapping[str, Any]) -> str:
-    """The kind of endpoint that a described configuration makes."""
+def kind_of(config: Mapping[str, Any], model: Mapping[str, Any] | None = None) -> str:
+    """The kind of endpoint that a described configuration makes, with this described model."""
+    if model and model.get("PrimaryContainer", {}).get("Mode") == "MultiModel":
+        return MULTI_MODEL
     if config.get("AsyncInferenceConfig"):
         return ASYNC
     return SERVERLESS if config["ProductionVariants"][0].get("ServerlessConfig") else REAL_TIME

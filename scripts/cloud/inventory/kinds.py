@@ -19,7 +19,7 @@ KINDS = {
     "training job": ("create_training_job",),
     "warm pool": ("create_training_job",),
     "transform job": ("create_transform_job",),
-    "processing job": (),
+    "processing job": ("create_processing_job",),
     "scalable target": ("register_scalable_target", "put_scaling_policy"),
     "endpoint": ("create_endpoint",),
     "model": ("create_model",),
@@ -35,7 +35,8 @@ KINDS = {
     "log stream": (),
     "image repository": ("create_repository", "put_lifecycle_policy", "put_image"),
     "bucket": ("create_bucket", "put_bucket_tagging", "put_bucket_policy",
-               "put_public_access_block", "put_object", "upload_file", "upload_fileobj"),
+               "put_public_access_block", "put_object", "copy_object", "upload_file",
+               "upload_fileobj"),
     # After what has no tags and is known by its endpoint's name, or its job's.
     "endpoint config": ("create_endpoint_config",),
     "finished tuning job": (),

@@ -19,7 +19,7 @@ from cloud.hosting.variants import REAL_TIME, Container
 from cloud.journey import PREFIXES
 from cloud.logs import last_lines
 from cloud.scoring.invoking import MEDIA, Answer, read_answer
-from cloud.storage import ensure_bucket
+from cloud.storage import checked, ensure_bucket, objects, split
 from cloud.waiting import wait
 
 from botocore.exceptions import ClientError
@@ -62,20 +62,13 @@ def upload(account: Account, texts: Sequence[str], job: str, *, instances: int =
     return account.s3_uri(prefix)
 
 
-def checked(account: Account, uri: str) -> str:
-    """The URI of one object, or of a prefix with a slash at its end.
+def source(account: Account, uri: str) -> str:
+    """The URI of reviews that lie in S3 already.
 
     Raises:
         ScriptError: there is nothing below it.
     """
-    bucket, key = _split(uri)
-    s3 = account.client("s3")
-    is_object = key and found(lambda: s3.head_object(Bucket=bucket, Key=key))
-    uri = uri if is_object or uri.endswith("/") else f"{uri}/"
-    if not account.dry_run and not _objects(account, uri):
-        raise ScriptError(f"there is nothing in {uri}; it has to hold JSON Lines, with "
-                          '{"text": "..."} in a line')
-    return uri
+    return checked(account, uri, 'it has to hold JSON Lines, with {"text": "..."} in a line')
 
 
 def start(account: Account, job: str, uri: str, container: Container, *, instance: str,
@@ -118,10 +111,10 @@ def finish(account: Account, job: str) -> dict[str, Any]:
     def describe() -> dict[str, Any]:
         nonlocal shown
         described: dict[str, Any] = sagemaker.describe_transform_job(TransformJobName=job)
-        done = len(_objects(account, _output(described)))
+        done = len(objects(account, _output(described)))
         if done != shown:
             shown = done
-            print(f"{done} of {len(_objects(account, _input(described)))} files are done",
+            print(f"{done} of {len(objects(account, _input(described)))} files are done",
                   flush=True)
         return described
 
@@ -148,10 +141,10 @@ def results(account: Account, described: Mapping[str, Any]) -> Iterator[Result]:
     Raises:
         ScriptError: a file has no result, or not as many lines as its input.
     """
-    source, output = _input(described), _output(described)
-    base = source.rpartition("/")[0] + "/"
-    there = set(_objects(account, output))
-    for uri in _objects(account, source):
+    begin, output = _input(described), _output(described)
+    base = begin.rpartition("/")[0] + "/"
+    there = {each.uri for each in objects(account, output)}
+    for uri, _, _ in objects(account, begin):
         result = f"{output}{uri.removeprefix(base)}.out"
         if result not in there:
             raise ScriptError(f"{uri} has no result: there is no {result}")
@@ -175,23 +168,9 @@ def _output(described: Mapping[str, Any]) -> str:
     return str(described["TransformOutput"]["S3OutputPath"]).rstrip("/") + "/"
 
 
-def _split(uri: str) -> tuple[str, str]:
-    bucket, _, key = uri.removeprefix("s3://").partition("/")
-    return bucket, key
-
-
-def _objects(account: Account, uri: str) -> list[str]:
-    """URIs of all objects below `uri` that hold anything, in order."""
-    bucket, prefix = _split(uri)
-    pages = account.client("s3").get_paginator("list_objects_v2").paginate(Bucket=bucket,
-                                                                         Prefix=prefix)
-    return [f"s3://{bucket}/{entry['Key']}" for page in pages for entry in page.get("Contents", [])
-            if entry["Size"]]
-
-
 def _lines(account: Account, uri: str) -> Iterator[str]:
     """Lines of an object by line feed alone, as the platform splits."""
-    bucket, key = _split(uri)
+    bucket, key = split(uri)
     body = account.client("s3").get_object(Bucket=bucket, Key=key)["Body"]
     with io.BufferedReader(body, 1 << 20) as stream:
         for line in stream:

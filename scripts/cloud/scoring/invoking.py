@@ -58,9 +58,10 @@ class Endpoint:
     """An endpoint of SageMaker, or what stands in for one; to be used by many threads."""
 
     def __init__(self, account: Account, name: str, *, variant: str | None = None,
-                 connections: int = 1) -> None:
+                 model: str | None = None, connections: int = 1) -> None:
         self.name = name
-        self._options = {"TargetVariant": variant} if variant else {}
+        self._options = {option: target for option, target in (
+            ("TargetVariant", variant), ("TargetModel", model)) if target}
         # What is asked again is counted here, so botocore must not do it in silence.
         self._client = account.session.client("sagemaker-runtime", config=Config(
             retries={"mode": "standard", "total_max_attempts": 1}, read_timeout=PATIENCE,
