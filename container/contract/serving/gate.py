@@ -4,8 +4,8 @@ Sources: requirements S8, S9, N4. The predictor is called by one thread at a tim
 free leads: it calls at once, for its own request and for those that wait, and leaves as soon as
 that call is over; then the one that waits longest leads. So a lone request waits for nobody, a
 crowd shares its calls, and there is no thread for it. Whoever had to wait before it leads pauses
-for about the time that one prediction takes: those who were answered with the last call ask again,
-and are in this call instead of the next.
+for about the time that one prediction takes, and again as long as others come meanwhile: those who
+were answered with the last call ask again, and are in this call instead of the next.
 """
 
 from __future__ import annotations
@@ -101,6 +101,7 @@ class Gate:
         self._watch = watch
         self._busy = False
         self._pause = 0.0
+        self._crowded_until = 0.0
         self._waiting: deque[Turn] = deque()
         self._lock = threading.Lock()
 
@@ -163,14 +164,19 @@ class Gate:
                 self._watch(1)
             else:
                 raise _full()
-        leads = turn.place is _Place.LEADING
-        if not leads:
-            leads = self._wait(turn)
-            if leads and turn.weight + len(self._waiting) < SHARED:
-                time.sleep(self._pause)
-        if leads:
+        at_once = turn.place is _Place.LEADING
+        if at_once or self._wait(turn):
+            if not at_once or time.monotonic() < self._crowded_until:
+                self._gather(turn)
             self._lead(turn)
         return turn.predictions
+
+    def _gather(self, leader: Turn) -> None:
+        """Pause, and again while each pause brings somebody, until a call would be full."""
+        before = -1
+        while before < (now := len(self._waiting)) and leader.weight + now < SHARED:
+            before = now
+            time.sleep(self._pause)
 
     def _wait(self, turn: Turn) -> bool:
         """Until it is predicted or to lead, and which; raises RequestError when its time is up."""
@@ -254,6 +260,8 @@ class Gate:
             for turn in turns:
                 turn.seconds, turn.shared = seconds, len(instances)
             self._pause = min(_LONGEST_PAUSE, seconds / len(instances))
+            if len(turns) > 1:  # who is answered now may ask again soon
+                self._crowded_until = time.monotonic() + self._pause * len(turns)
         if len(predictions) != len(instances):
             raise ValueError("the predictor's answers are not as many as its instances")
         remaining = iter(predictions)

@@ -130,22 +130,40 @@ def test_who_watches_knows_how_many_wait() -> None:
     assert sum(seen) == 0
 
 
-def test_who_leads_after_waiting_pauses_and_then_has_more_company(
+def test_who_leads_after_waiting_pauses_as_long_as_others_come(
         monkeypatch: pytest.MonkeyPatch) -> None:
     late: list[Future[Sequence[Any]]] = []
     pauses: list[float] = []
 
     def sleep(seconds: float) -> None:
         pauses.append(seconds)
-        late.append(crowd.ask(2))
+        if len(late) < 2:
+            late.append(crowd.ask(2 + len(late)))
 
     with Crowd() as crowd:
         first = crowd.ask(1)
         monkeypatch.setattr(gate, "time", SimpleNamespace(monotonic=time.monotonic, sleep=sleep))
         crowd.predictor.go.set()
-        assert (first.result(PATIENCE), late[0].result(PATIENCE)) == ([1], [2])
-    assert crowd.predictor.calls == [[0], [1, 2]]
-    assert 0 < pauses[0] <= 0.001
+        assert first.result(PATIENCE) == [1]
+        assert [answer.result(PATIENCE) for answer in late] == [[2], [3]]
+    assert crowd.predictor.calls == [[0], [1, 2, 3]]
+    assert len(pauses) == 3 and 0 < max(pauses) <= 0.001
+
+
+@pytest.mark.parametrize(("after", "pauses"), [(0.0005, 1), (60, 0)])
+def test_after_a_shared_call_the_first_to_come_pauses_for_the_others(
+        monkeypatch: pytest.MonkeyPatch, after: float, pauses: int) -> None:
+    ended: list[float] = []
+    paused: list[float] = []
+    with Crowd() as crowd:
+        both = [crowd.ask(1), crowd.ask(2)]
+        crowd.predictor.go.set()
+        assert [answer.result(PATIENCE) for answer in both] == [[1], [2]]
+        ended.append(crowd.gate._crowded_until)
+        clock = SimpleNamespace(monotonic=lambda: ended[0] - 0.001 + after, sleep=paused.append)
+        monkeypatch.setattr(gate, "time", clock)
+        assert crowd.gate.predict(Turn([Number(3)], Deadline(PATIENCE))) == [3]
+    assert len(paused) == pauses
 
 
 def test_a_lone_request_never_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
