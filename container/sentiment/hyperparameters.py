@@ -73,7 +73,8 @@ HYPERPARAMETERS = (
     Hyperparameter(name="device", kind=str, default="auto", choices=("auto", "cpu", "cuda"),
                    help="where to compute; `cuda` fails without a GPU"),
     Hyperparameter(name="max_bad_rows", kind=int, default=0, minimum=0, maximum=1_000_000_000,
-                   help="rows per channel that may be left out because they cannot be used"),
+                   help="rows per channel that each host may leave out because they cannot be "
+                        "used"),
 )
 
 METRICS = (

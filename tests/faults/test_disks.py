@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import tarfile
@@ -174,6 +175,16 @@ def test_a_model_archive_that_does_not_fit_into_tmp_is_told(root: Path, disk: Di
     assert ended.status == PLATFORM
     assert "no space left; raise VolumeSizeInGB" in (ended.failure or "")
     assert list(scratch.iterdir()) == []
+
+
+def test_more_reviews_than_memory_and_tmp_take_are_told(root: Path, disk: Disk) -> None:
+    line = json.dumps({"label": 1, "text": "A fine film. " * 80_000}) + "\n"
+    (root / "input/data/train/long.jsonl").write_text(line * 70)
+    scratch = disk(root / "scratch", 8 << 10)
+    ended = train(root, environment={"TMPDIR": str(scratch)})
+    assert ended.status == PLATFORM
+    assert "has no room left for the reviews" in (ended.failure or "")
+    assert list(scratch.iterdir()) == [] and list((root / "model").iterdir()) == []
 
 
 def test_channels_are_never_written(root: Path, disk: Disk, nursery: Nursery,

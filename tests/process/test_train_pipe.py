@@ -15,6 +15,7 @@ import pytest
 
 import corpus
 import piping
+from clusters import assert_same_result
 from executables import SMALL, lay_out, train, training
 from jobs import artifact
 
@@ -89,6 +90,16 @@ def test_a_pipe_makes_the_model_that_files_make(form: str, tmp_path: Path,
         trained = train(tmp_path)
     assert trained.status == 0, trained.log
     assert artifact(tmp_path) == artifact(from_files)
+
+
+def test_two_processes_read_a_pipe_once_and_learn_what_one_learns(tmp_path: Path,
+                                                                  from_files: Path) -> None:
+    pipes = _tree(tmp_path, {name: {} for name in REVIEWS})
+    turns = [(f"{name}_0", _pieces(_json_lines(REVIEWS[name]))) for name in REVIEWS]
+    with piping.feeding(pipes, *turns):
+        trained = train(tmp_path, environment={"SAGEMAKER_CLUSTER_PROCESSES": "2"})
+    assert trained.status == 0, trained.log
+    assert_same_result(tmp_path, from_files)
 
 
 def test_the_pipe_of_the_next_epoch_is_left_alone(tmp_path: Path) -> None:
