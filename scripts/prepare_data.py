@@ -38,8 +38,9 @@ SOURCE = Path("data/aclImdb_v1.tar.gz")
 HALVES = ("train", "test")
 MANIFEST = ".prepared.json"
 """Hidden, so that it is neither uploaded nor learned from."""
-CODE = (*sorted((ROOT / "container" / "sentiment").glob("*.py")),
-        ROOT / "local_test" / "evaluate.py", Path(__file__).resolve())
+_SENTIMENT = ROOT / "container" / "sentiment"
+CODE = (*sorted(_SENTIMENT.glob("text/[!_]*.py")), *sorted(_SENTIMENT.glob("reviews/[!_]*.py")),
+        _SENTIMENT / "labels.py", ROOT / "local_test" / "evaluate.py", Path(__file__).resolve())
 LIBRARIES = ("beautifulsoup4", "nltk")
 VOCAB_SIZE = 5000
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import corpus
 from contract.algorithm import Predictor
 
@@ -17,3 +19,11 @@ def extremes(model: Predictor) -> dict[str, str]:
     assert ranked[0][0].as_label() == "0"
     assert ranked[-1][0].as_label() == "1"
     return {"positive": ranked[-1][1], "negative": ranked[0][1]}
+
+
+def accuracy(model: Predictor, reviews: Sequence[tuple[int, str]]) -> float:
+    """The share of (label, text) that a model has right."""
+    answers = model.predict([model.read(text, {}) for _, text in reviews], lambda: None)
+    right = [label == (answer.as_number() > 0.5)
+             for (label, _), answer in zip(reviews, answers, strict=True)]
+    return sum(right) / len(right)

@@ -97,6 +97,15 @@ def training_job(account: Account, name: str, **more: Any) -> None:
     log(account, "/aws/sagemaker/TrainingJobs", f"{name}/algo-1-1")
 
 
+def processing_job(account: Account, name: str) -> None:
+    """A processing job, and what it said."""
+    account.client("sagemaker").create_processing_job(
+        ProcessingJobName=name, RoleArn=ROLE, Tags=account.tags,
+        AppSpecification={"ImageUri": "image"}, ProcessingResources={"ClusterConfig": {
+            "InstanceType": "ml.m5.xlarge", "InstanceCount": 2, "VolumeSizeInGB": 30}})
+    log(account, "/aws/sagemaker/ProcessingJobs", f"{name}/algo-1-1")
+
+
 def transform_job(account: Account, name: str) -> None:
     """A transform job, and what it said."""
     account.client("sagemaker").create_transform_job(
@@ -150,6 +159,7 @@ def build(account: Account) -> None:
     schedule(account, account.project, "2099-11-20T12:15:00")
     training_job(account, f"{account.project}-{STAMP}")
     tuning_job(account, f"{account.project}-tune")
+    processing_job(account, f"{account.project}-{STAMP}")
     transform_job(account, f"{account.project}-{STAMP}")
     repository(account)
     bucket(account)
@@ -163,6 +173,7 @@ def census(region: str) -> dict[str, list[str]]:
                       ("list_endpoint_configs", "EndpointConfigs", "EndpointConfigName"),
                       ("list_models", "Models", "ModelName"),
                       ("list_training_jobs", "TrainingJobSummaries", "TrainingJobName"),
+                      ("list_processing_jobs", "ProcessingJobSummaries", "ProcessingJobName"),
                       ("list_transform_jobs", "TransformJobSummaries", "TransformJobName"),
                       ("list_hyper_parameter_tuning_jobs", "HyperParameterTuningJobSummaries",
                        "HyperParameterTuningJobName")),

@@ -42,7 +42,7 @@ def checked(account: Account, uri: str, what: str) -> str:
     Without that slash, the services would take what lies in `test2` for a part of `test`.
 
     Raises:
-        ScriptError: there is nothing below it; the message says `what` has to be there.
+        ScriptError: there is nothing below it; the message ends with `what` to do about it.
     """
     bucket, key = split(uri)
     s3 = account.client("s3")

@@ -211,9 +211,11 @@ def test_an_endpoint_that_answers_nothing_is_an_error(
 
 def test_a_dry_run_shows_one_request_and_sends_none(no_account: None, script: Script,
                                                     place: Path) -> None:
-    done = script("evaluate_endpoint", "--reviews", place, "--batch", 20, "--dry-run")
+    done = script("evaluate_endpoint", "--reviews", place, "--batch", 20, "--dry-run",
+                  "--target-model", "a.tar.gz")
     assert (done.status, done.sent) == (0, ["sagemaker-runtime InvokeEndpoint"])
     assert "and 1 more like it, for 40 reviews in all" in done.out
+    assert '"TargetModel": "a.tar.gz"' in done.out
 
 
 @pytest.mark.parametrize(("texts", "most", "sizes"), [

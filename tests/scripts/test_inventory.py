@@ -48,8 +48,7 @@ def test_one_of_each_is_found_in_the_order_of_removal(account: Account) -> None:
     zoo.build(account)
     kinds = [item.kind for item in take(account).items]
     assert kinds == sorted(kinds, key=list(KINDS).index)
-    running = {"tuning job", "training job", "warm pool", "transform job", "processing job",
-               "finished processing job"}
+    running = {"tuning job", "training job", "warm pool", "transform job", "processing job"}
     assert set(kinds) == set(KINDS) - running
 
 
@@ -138,7 +137,10 @@ def test_running_jobs_and_warm_pools_cost_by_the_hour(
     moto_gaps.start("TrainingJob", f"{PROJECT}-spot", enable_managed_spot_training=True)
     moto_gaps.start("TrainingJob", f"{PROJECT}-warm", training_job_status="Completed",
                     warm_pool_status={"Status": "Available"})
+    zoo.processing_job(account, f"{PROJECT}-splits")
+    moto_gaps.start("ProcessingJob", f"{PROJECT}-splits")
     found = {(item.kind, item.name): item.cost for item in take(account).items}
+    assert found["processing job", f"{PROJECT}-splits"] == Cost(0.46, why="2 x ml.m5.xlarge")
     assert found["training job", f"{PROJECT}-job"] == Cost(0.736, why="1 x ml.g4dn.xlarge")
     assert "less on spot" in found["training job", f"{PROJECT}-spot"].why
     assert found["warm pool", f"{PROJECT}-warm"].hour == 0.736

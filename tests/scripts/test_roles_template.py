@@ -35,6 +35,7 @@ JOB = f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:training-job/"
 LOGS = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:"
 MODEL = f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:model/"
 POLICY = f"arn:aws:iam::{ACCOUNT}:policy/{PROJECT}-"
+PROCESSING = f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:processing-job/"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/{PROJECT}-"
 STACK = f"arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/{PROJECT}-"
 TARGET = f"arn:aws:application-autoscaling:{REGION}:{ACCOUNT}:scalable-target/*"
@@ -78,6 +79,7 @@ def test_the_linter_finds_nothing() -> None:
 
 @pytest.mark.parametrize(("role", "service", "source"), [
     ("training", "sagemaker", {}),
+    ("processing", "sagemaker", {}),
     ("serving", "sagemaker", {}),
     ("batch", "sagemaker", {}),
     ("scheduler", "scheduler", {"aws:SourceArn": GROUP}),
@@ -105,6 +107,16 @@ def test_a_role_is_taken_only_by_its_service_for_this_account(
     ("training", "logs:PutLogEvents", f"{LOGS}/aws/sagemaker/TrainingJobs:log-stream:a", True),
     ("training", "ec2:CreateNetworkInterface", "*", False),
     ("training", "sagemaker:CreateEndpoint", f"{ENDPOINT}{PROJECT}", False),
+    ("training", "s3:GetObject", f"{S3}/processing/{PROJECT}-1/train/a.jsonl", True),
+    ("processing", "s3:GetObject", f"{S3}/data/raw/test/pos/1.txt", True),
+    ("processing", "s3:GetObject", f"{S3}/processing/{PROJECT}-1/test/a.jsonl", True),
+    ("processing", "s3:GetObject", f"{S3}/training/{PROJECT}-1/output/model.tar.gz", True),
+    ("processing", "s3:GetObject", f"{S3}/capture/{PROJECT}/a.jsonl", False),
+    ("processing", "s3:PutObject", f"{S3}/processing/{PROJECT}-1/train/a.jsonl", True),
+    ("processing", "s3:PutObject", f"{S3}/data/raw/a", False),
+    ("processing", "logs:PutLogEvents", f"{LOGS}/aws/sagemaker/ProcessingJobs:log-stream:a", True),
+    ("serving", "s3:GetObject", f"{S3}/models/{PROJECT}/a.tar.gz", True),
+    ("serving", "s3:PutObject", f"{S3}/models/{PROJECT}/a.tar.gz", False),
     ("serving", "s3:GetObject", f"{S3}/training/{PROJECT}-1/output/model.tar.gz", True),
     ("serving", "s3:PutObject", f"{S3}/training/{PROJECT}-1/output/model.tar.gz", False),
     ("serving", "s3:GetObject", f"{S3}/training/{PROJECT}-1/output/output.tar.gz", False),
@@ -126,6 +138,8 @@ def test_a_role_is_taken_only_by_its_service_for_this_account(
     ("scheduler", "cloudwatch:DeleteDashboards", f"{DASHBOARD}another", False),
     ("jobs", "sagemaker:CreateTrainingJob", f"{JOB}{PROJECT}-1", True),
     ("jobs", "sagemaker:CreateTrainingJob", f"{JOB}another", False),
+    ("jobs", "sagemaker:CreateProcessingJob", f"{PROCESSING}{PROJECT}-1", True),
+    ("jobs", "sagemaker:DeleteProcessingJob", f"{PROCESSING}another", False),
     ("jobs", "sagemaker:CreateEndpoint", f"{ENDPOINT}{PROJECT}", False),
     ("jobs", "ecr:PutImageScanningConfiguration", f"{ECR}{PROJECT}", True),
     ("jobs", "iam:GetRole", f"{ROLE}training", True),
@@ -155,11 +169,14 @@ def test_what_needs_no_more_than_the_request(
 @pytest.mark.parametrize(("who", "action", "resource", "when", "not_when"), [
     ("training", "s3:ListBucket", S3, {"s3:prefix": "data/raw"}, {"s3:prefix": "capture/a"}),
     ("serving", "s3:ListBucket", S3, {"s3:prefix": "async/input"}, {"s3:prefix": "data/raw"}),
+    ("serving", "s3:ListBucket", S3, {"s3:prefix": f"models/{PROJECT}/"}, {}),
+    ("processing", "s3:ListBucket", S3, {"s3:prefix": "data/raw/"}, {"s3:prefix": "async/input"}),
     ("training", "cloudwatch:PutMetricData", "*",
      {"cloudwatch:namespace": "/aws/sagemaker/TrainingJobs"}, {"cloudwatch:namespace": "Own"}),
     ("scheduler", "application-autoscaling:DeregisterScalableTarget", TARGET, SAGEMAKER_ONLY,
      {"application-autoscaling:service-namespace": "ecs"}),
     ("jobs", "iam:PassRole", f"{ROLE}training", TO_SAGEMAKER, TO_LAMBDA),
+    ("jobs", "iam:PassRole", f"{ROLE}processing", TO_SAGEMAKER, TO_LAMBDA),
     ("hosting", "iam:PassRole", f"{ROLE}scheduler", TO_SCHEDULER, TO_SAGEMAKER),
     ("page", "iam:PassRole", f"{ROLE}page-Role-0a1b", TO_LAMBDA, TO_SAGEMAKER),
     ("page", "iam:CreateRole", f"{ROLE}page-Role-0a1b", BOUND, {}),

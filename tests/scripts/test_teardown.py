@@ -54,7 +54,7 @@ def test_one_of_each_and_nothing_is_left(account: Account, script: Script) -> No
     # SageMaker has no way to delete the entry of a transform job, and the groups are everybody's.
     assert after.pop("TransformJobSummaries") == [f"{PROJECT}-{zoo.STAMP}"]
     assert after.pop("logGroups") == [f"/aws/sagemaker/{job}Jobs" for job in (
-        "Training", "Transform")]
+        "Processing", "Training", "Transform")]
     assert after == {key: value for key, value in empty.items() if key in after}
     assert f"looked again: nothing of ours is left in {REGION}, account {ACCOUNT}\n" in done.out
 
@@ -93,12 +93,14 @@ def test_running_jobs_are_stopped_and_then_forgotten(account: Account, script: S
     zoo.tuning_job(account, name)
     zoo.training_job(account, name)
     zoo.transform_job(account, name)
-    for word in ("HyperParameterTuningJob", "TrainingJob", "TransformJob"):
+    zoo.processing_job(account, name)
+    for word in ("HyperParameterTuningJob", "TrainingJob", "TransformJob", "ProcessingJob"):
         moto_gaps.start(word, name)
     done = script("teardown", "--yes")
     assert done.status == 0
     assert [line for line in done.out.splitlines() if line.endswith(": Stopped")] == [
-        f"{kind} job {name}: Stopped" for kind in ("tuning", "training", "transform")]
+        f"{kind} job {name}: Stopped" for kind in (
+            "tuning", "training", "transform", "processing")]
     assert "AWS keeps finished transform jobs in its lists, at no cost: 1" in done.out
 
 
@@ -261,10 +263,10 @@ def test_a_dry_run_shows_every_request_in_order_and_sends_none(
         "sagemaker DeleteModel", "scheduler DeleteSchedule", "scheduler DeleteScheduleGroup",
         "cloudwatch DeleteAlarms", "cloudwatch DeleteAlarms", "cloudwatch DeleteDashboards",
         "sns DeleteTopic", "s3 DeleteObjects", "cloudformation DeleteStack", "logs DeleteLogGroup",
-        "logs DeleteLogStream", "logs DeleteLogStream", "ecr DeleteRepository", "s3 DeleteObjects",
+        *["logs DeleteLogStream"] * 3, "ecr DeleteRepository", "s3 DeleteObjects",
         "s3 AbortMultipartUpload", "s3 DeleteBucket", "sagemaker DeleteEndpointConfig",
         "sagemaker DeleteHyperParameterTuningJob", "sagemaker DeleteTrainingJob",
-        "cloudformation DeleteStack"]
+        "sagemaker DeleteProcessingJob", "cloudformation DeleteStack"]
 
 
 def test_without_an_account_there_is_nothing_to_remove(no_account: None, script: Script) -> None:

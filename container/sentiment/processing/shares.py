@@ -35,7 +35,10 @@ class Review(NamedTuple):
     number: int
     """Its place in the file, from 1."""
     test: bool | None
-    """Whether it lies in `test` and not in `train`; None if there are no such two folders."""
+    """Whether it lies in `test` and not in `train`; None if there are no such two folders.
+
+    Of a sharded input, a host may have got one of the two folders only.
+    """
 
 
 def read_share(channel: Channel, job: ProcessingJob, bad: BadRows, run: int) -> Iterator[Review]:
@@ -45,10 +48,11 @@ def read_share(channel: Channel, job: ProcessingJob, bad: BadRows, run: int) -> 
         UserError: a file cannot be used, or there is no labelled review on the only host.
     """
     sources = find_sources(channel, unlabelled=True)
-    halves = {"train", "test"} <= {part for source in sources for part in source.path.parts[:-1]}
+    halves = {part for source in sources for part in source.path.parts[:-1]} & {"train", "test"}
+    is_told = len(halves) == 2 or (halves and channel.sharded)
     found = False
     for source in _share(sources, channel, job, run):
-        test = "test" in source.path.parts[:-1] if halves else None
+        test = "test" in source.path.parts[:-1] if is_told else None
         for number, (label, text) in enumerate(_read(source, bad), 1):
             job.stop.raise_if_set()
             found = found or label != tables.UNLABELLED

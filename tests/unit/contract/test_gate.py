@@ -162,7 +162,7 @@ def test_after_a_shared_call_the_first_to_come_pauses_for_the_others(
         ended.append(crowd.gate._crowded_until)
         clock = SimpleNamespace(monotonic=lambda: ended[0] - 0.001 + after, sleep=paused.append)
         monkeypatch.setattr(gate, "time", clock)
-        assert crowd.gate.predict(Turn([Number(3)], Deadline(PATIENCE))) == [3]
+        assert answers(crowd.gate, 3) == [3]
     assert len(paused) == pauses
 
 

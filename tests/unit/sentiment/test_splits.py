@@ -91,6 +91,16 @@ def test_folders_train_and_test_stay_what_they_are(tmp_path: Path) -> None:
         "train"}
 
 
+@pytest.mark.parametrize(("folder", "splits"), [
+    ("train", {"train", "validation"}), ("test", {"test"})])
+def test_a_shard_with_one_of_the_two_folders_is_not_mixed_with_the_other(
+        tmp_path: Path, folder: str, splits: set[str]) -> None:
+    write_folders(tmp_path, f"{folder}/pos", f"{folder}/neg", count=50)
+    out = split(tmp_path, rank=1, hosts=2, sharded=True)
+    assert {path.parent.name for path in out.rglob("*.jsonl")} == splits
+    assert len(texts(out)) == 100
+
+
 def test_reviews_without_a_label_are_a_split_of_their_own(tmp_path: Path) -> None:
     write_folders(tmp_path, "train/pos", "train/neg", "train/unsup", count=20)
     rows = lines(split(tmp_path) / "unlabelled")

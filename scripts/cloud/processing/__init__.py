@@ -1,0 +1,1 @@
+"""Processing jobs: what is asked for, how it goes, what it leaves."""
