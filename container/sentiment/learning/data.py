@@ -92,6 +92,17 @@ class Data:
         mine: Rows = places[sharers == 0]
         return mine
 
+    def mine_whole(self, rows: Rows, turn: int) -> Rows:
+        """Places of all of `rows` that this process holds, if it is its turn; otherwise none.
+
+        Whoever holds the same rows takes turns, so over all processes each row is in one answer.
+        """
+        if self.held is None:
+            return rows
+        places = self.held.places(rows)
+        mine: Rows = places[self.held.index[places] == turn % self.held.sharers[places]]
+        return mine
+
     def everywhere(self, group: Group, places: Rows,
                    values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """Values of all rows, shape (total,), from those at `mine()` places of each process."""

@@ -6,10 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from sentiment.learning.data import Data
+from sentiment.learning.data import Data, Rows
 from sentiment.learning.distributed import ALONE, Group
 from sentiment.models.network import Ids, Network
 from sentiment.models.ngrams import (
@@ -23,6 +24,9 @@ from sentiment.models.ngrams import (
 
 MOST_FEATURES = 1_400_000
 """That a model keeps, those with the largest weights: 8 MB."""
+
+NEIGHBOURS = 50
+"""Reviews of a run in which a feature counts once: about as many as there are of two films."""
 
 _BLOCK = 1000
 """Reviews whose features are counted at once."""
@@ -55,11 +59,14 @@ def choose_features(reviews: Sequence[Ids], rare: int, check: Callable[[], None]
 
 def rare_below(reviews: int) -> int:
     """How many reviews must have a feature: with few reviews one cannot be so demanding."""
-    return max(2, min(4, reviews // 5000))
+    return max(2, min(8, reviews // 5000))
 
 
 def ratios(data: Data, features: int, group: Group = ALONE) -> Tensor:
     """How much more of the positive reviews than of the negative have a feature, as a logarithm.
+
+    What counts is not how many reviews have it, but how many runs of neighbours of one class: the
+    reviews of a film lie together, and the names in it would seem to tell good reviews from bad.
 
     Args:
         data: the numbers of each review's features, counted from 1.
@@ -69,15 +76,28 @@ def ratios(data: Data, features: int, group: Group = ALONE) -> Tensor:
     Returns:
         Shape (features + 1,), float32; the first, for "no feature", is 0.
     """
-    # Each feature is taken to be in one more review of either class, in the first process.
+    places = data.mine()
+    positive = data.everywhere(group, places, data.labels[places].astype(np.float64)) > 0.5
+    # Each feature is taken to be in one more run of either class, in the first process.
     counts = np.full((2, features + 1), float(group.leads))
-    for place in data.mine().tolist():
-        numbers, label = data.sequences[place], float(data.labels[place])
-        counts[0, numbers] += label  # a review has a feature once, so no number comes twice
-        counts[1, numbers] += 1 - label
-    positive, negative = group.add(counts)
-    found = np.log(positive[1:] / positive[1:].sum()) - np.log(negative[1:] / negative[1:].sum())
+    for count, rows in zip(counts, (np.flatnonzero(positive), np.flatnonzero(~positive)),
+                           strict=True):
+        for turn, start in enumerate(range(0, len(rows), run := _run_of(len(rows)))):
+            _count_run(count, data, data.mine_whole(rows[start:start + run], turn))
+    many, few = group.add(counts)
+    found = np.log(many[1:] / many[1:].sum()) - np.log(few[1:] / few[1:].sum())
     return torch.from_numpy(np.concatenate([[0.0], found]).astype(np.float32))
+
+
+def _run_of(reviews: int) -> int:
+    """Neighbours in a run: fewer where there are few reviews, so that there are a hundred runs."""
+    return max(1, min(NEIGHBOURS, reviews // 100))
+
+
+def _count_run(count: npt.NDArray[np.float64], data: Data, places: Rows) -> None:
+    """Count each feature of these reviews once, however many of them have it."""
+    if len(places):
+        count[np.unique(np.concatenate([data.sequences[place] for place in places]))] += 1
 
 
 def prior_weights(model: NgramClassifier, known: Hashes) -> Tensor:

@@ -13,6 +13,7 @@ channel is never learned from; with one, there is no last round.
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -37,7 +38,7 @@ from sentiment.learning.ngram_training import (
     ratios,
 )
 from sentiment.learning.rounds import Learned, Reviews, Run, learn, learned_before
-from sentiment.learning.training import State
+from sentiment.learning.training import Settings, State
 from sentiment.models.network import Ids
 from sentiment.models.ngrams import Index, NgramClassifier, Numbers
 
@@ -45,6 +46,11 @@ log = logging.getLogger(__name__)
 
 SHARPNESS = 20.0
 """Of guesses: a review is taken for what it seems to be, unless that is next to nothing."""
+
+
+_MOST_TIMES = 4
+"""Reviews of a step with guessed labels, for one without."""
+_LESS_PENALTY = 5.0
 
 
 def learn_ngrams(reviews: Reviews, run: Run, hyperparameters: Mapping[str, Any]) -> Learned:
@@ -75,12 +81,14 @@ def learn_ngrams(reviews: Reviews, run: Run, hyperparameters: Mapping[str, Any])
     # The epoch, counted over all rounds, that each model is of.
     ends = [run.settings.epochs * (number + 1) for number in range(len(models))]
 
-    def learn_round(data: Data, held_out: Data) -> Tensor | None:
+    def learn_round(data: Data, held_out: Data, guessed: bool) -> Tensor | None:
         """What a round has learned; None if it was told to stop, and an earlier one says more."""
         nonlocal state
         log.info("round %d: learning from %d reviews", len(models) + 1, data.total)
         learner = NgramLearner(ratios(data, len(known), run.group), prior)
-        state = learn(learner.to(run.device.device), data, held_out, run,
+        labelled = data.total - unlabelled.total * guessed
+        paced = replace(run, settings=_paced(run.settings, data.total, labelled))
+        state = learn(learner.to(run.device.device), data, held_out, paced,
                       State(before=models, earlier=[*state.earlier, *state.history]))
         # At the end of a round the learning rate is 0, and what came before was on its way.
         whole = state.epoch == run.settings.epochs
@@ -91,7 +99,7 @@ def learn_ngrams(reviews: Reviews, run: Run, hyperparameters: Mapping[str, Any])
 
     for number in range(len(models), 2 if unlabelled.total else 1):
         data = _joined(train, unlabelled, models[0], run.group) if number else train
-        weights = learn_round(data, validation)
+        weights = learn_round(data, validation, bool(number))
         models = models if weights is None else [*models, weights]
         if run.stopping():
             break
@@ -102,7 +110,7 @@ def learn_ngrams(reviews: Reviews, run: Run, hyperparameters: Mapping[str, Any])
     if reviews.set_aside and not run.stopping():
         labelled = train.then(validation)
         weights = learn_round(_joined(labelled, unlabelled, models[best], run.group) if best
-                              else labelled, NO_DATA)
+                              else labelled, NO_DATA, bool(best))
         if weights is not None and not run.stopping():
             network, kept = condensed(weights, known, reviews.vocabulary_size), ends[-1]
             network.divide(figures["temperature"])
@@ -111,6 +119,20 @@ def learn_ngrams(reviews: Reviews, run: Run, hyperparameters: Mapping[str, Any])
              "temperature": figures.pop("temperature", 1.0)}
     metrics = {**history[measured - 1], **figures} if measured else {}
     return Learned(network, state, metrics, facts)
+
+
+def _paced(settings: Settings, reviews: int, labelled: int) -> Settings:
+    """For a round with so many reviews for those that have labels: no more steps, but longer ones.
+
+    Its labels are mostly guesses, which are right or wrong for many reviews alike; small steps
+    would learn each of them by heart, and the penalty is there for few reviews.
+    """
+    times = min(-(-reviews // labelled), _MOST_TIMES)
+    if times < 2:
+        return settings
+    return replace(settings, batch_size=settings.batch_size * times,
+                   learning_rate=settings.learning_rate * math.sqrt(times),
+                   weight_decay=settings.weight_decay / _LESS_PENALTY)
 
 
 def _joined(labelled: Data, others: Data, weights: Tensor, group: Group) -> Data:

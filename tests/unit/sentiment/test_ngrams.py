@@ -20,6 +20,7 @@ from sentiment.learning.ngram_training import (
     ratios,
 )
 from sentiment.models.batches import make_batch
+from sentiment.models.network import Ids
 from sentiment.models.ngrams import HASH_BITS, Hashes, Index, hashes
 
 VOCABULARY = 40
@@ -83,19 +84,36 @@ def test_where_none_is_frequent_enough_any_is_chosen() -> None:
     assert chosen.tolist() == sorted(_features([7, 8]))
 
 
-@pytest.mark.parametrize(("reviews", "least"), [(10, 2), (14_999, 2), (15_000, 3), (75_000, 4)])
+@pytest.mark.parametrize(("reviews", "least"), [(10, 2), (14_999, 2), (15_000, 3), (75_000, 8)])
 def test_few_reviews_make_features_rare_sooner(reviews: int, least: int) -> None:
     assert rare_below(reviews) == least
+
+
+def _expected(positive: list[int], negative: list[int]) -> list[float]:
+    """Ratios, from how many positive and negative reviews or runs have each feature."""
+    good, bad = np.array(positive) + 1, np.array(negative) + 1
+    found: list[float] = (np.log(good / good.sum()) - np.log(bad / bad.sum())).tolist()
+    return found
 
 
 def test_a_ratio_compares_the_shares_of_both_classes() -> None:
     sequences = [np.array(row, np.int32) for row in ([1, 2], [1], [2], [])]
     found = ratios(Data(sequences, np.array([1, 1, 0, 0.25], np.float32)), features=3)
-    # How many positive and negative reviews have each feature, and one more.
-    positive, negative = np.array([3, 2, 1]), np.array([1, 2, 1])
-    expected = np.log(positive / positive.sum()) - np.log(negative / negative.sum())
     assert found[0] == 0
-    assert found[1:].tolist() == pytest.approx(expected.tolist())
+    assert found[1:].tolist() == pytest.approx(_expected([2, 1, 0], [0, 1, 0]))
+
+
+def test_what_only_neighbours_have_counts_once() -> None:
+    reviews = 200  # of each class, so runs of two
+    together, apart = range(4), range(0, reviews, reviews // 4)
+
+    def those(*places: range) -> list[Ids]:
+        return [np.array([feature for feature, found in enumerate(places, 1) if at in found],
+                         np.int32) for at in range(reviews)]
+
+    sequences = [*those(together, apart), *those(apart, together)]
+    found = ratios(Data(sequences, np.repeat(np.array([1, 0], np.float32), reviews)), features=2)
+    assert found[1:].tolist() == pytest.approx(_expected([2, 4], [4, 2]))
 
 
 def _learner() -> tuple[NgramLearner, Hashes]:
