@@ -35,7 +35,7 @@ def test_a_few_reviews_all_told_apart_make_it_certain_of_nothing(
     labels = (np.arange(reviews) % 2).astype(np.float64)
     log_odds = (labels - 0.5) * scale
     chance = 1 / (1 + np.exp(-log_odds.max() / temperature(log_odds, labels)))
-    assert 0.5 < chance <= (reviews / 2 + 1) / (reviews / 2 + 2) + 1e-3
+    assert 0.5 < chance <= (reviews + 1) / (reviews + 2) + 1e-3
 
 
 @pytest.mark.parametrize(("log_odds", "labels"), [
@@ -43,3 +43,10 @@ def test_a_few_reviews_all_told_apart_make_it_certain_of_nothing(
 ], ids=["all undecided", "all wrong", "one review", "very far apart"])
 def test_it_is_never_beyond_its_bounds(log_odds: list[float], labels: list[float]) -> None:
     assert 0.01 <= temperature(np.array(log_odds), np.array(labels)) <= 100
+
+
+def test_a_few_that_are_certain_and_wrong_do_not_make_it_doubt_all_others() -> None:
+    log_odds = np.random.default_rng(5).normal(0, 3, 5000)
+    labels = _told(log_odds, 1.0, 6)
+    spoiled = np.append(log_odds, np.full(25, 30.0))
+    assert temperature(spoiled, np.append(labels, np.zeros(25))) == pytest.approx(1, abs=0.15)
