@@ -13,6 +13,10 @@ CGROUP = Path("/sys/fs/cgroup")
 MEMINFO = Path("/proc/meminfo")
 
 
+_M_MMAP_THRESHOLD = -3  # of glibc's malloc.h
+_LARGE = 8 * 1024 * 1024
+
+
 @dataclass(frozen=True)
 class _Interface:
     """The files of one version of the kernel's interface, and the words in its statistics."""
@@ -47,6 +51,15 @@ def give_back() -> None:
     gc.collect()
     with suppress(OSError, AttributeError):  # not glibc: musl returns it by itself
         ctypes.CDLL(None).malloc_trim(0)
+
+
+def return_large_pieces() -> None:
+    """Have the C library return each large piece to the system as soon as it is free.
+
+    glibc does so at first, and then keeps pieces of the size that it has seen freed, up to 32 MB.
+    """
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, _LARGE)
 
 
 def _below_limit(cgroup: Path) -> int | None:

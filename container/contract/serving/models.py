@@ -49,6 +49,7 @@ class Models:
         self._left = left
         self.waiting: Callable[[int], None] = lambda change: None
         """Is told by how many the requests that wait for any model become more or fewer."""
+        memory.return_large_pieces()  # or weights that are unloaded might stay as a free piece
         self._at_start = left()
         self._lock = threading.Lock()
         self._gates: dict[str, tuple[Model, Gate]] = {}
