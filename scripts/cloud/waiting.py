@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from cloud.account import Account
@@ -41,3 +42,14 @@ def wait(account: Account, what: str, describe: Callable[[], dict[str, Any]], st
             raise ScriptError(f"{what} is still {status} after {limit_s / 60:.0f} minutes; "
                           "scripts/status.py tells how it goes on")
         time.sleep(every_s)
+
+
+@contextmanager
+def stopped_by_interrupt(job: str, stop: Callable[[], object]) -> Iterator[None]:
+    """Ctrl-C while a job is waited for also ends the job itself."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        stop()
+        print(f"\nasked AWS to stop {job}: it costs nothing more in a minute or two", flush=True)
+        raise

@@ -14,7 +14,7 @@ from cloud import journey
 from cloud.account import Account
 from cloud.errors import ScriptError
 from cloud.logs import Follower
-from cloud.waiting import wait
+from cloud.waiting import stopped_by_interrupt, wait
 
 from contract.errors import UserError
 from contract.inputs import hyperparameters
@@ -135,13 +135,9 @@ def finish(account: Account, name: str) -> dict[str, Any]:
             print(line, flush=True)
         return described
 
-    try:
+    with stopped_by_interrupt(name, lambda: sagemaker.stop_processing_job(ProcessingJobName=name)):
         described = wait(account, f"processing job {name}", describe, "ProcessingJobStatus",
                          done=("Completed", "Failed", "Stopped"), failed=(), limit_s=_LONGEST_S)
-    except KeyboardInterrupt:
-        sagemaker.stop_processing_job(ProcessingJobName=name)
-        print(f"\nasked AWS to stop {name}: it costs nothing more in a minute or two", flush=True)
-        raise
     if described and described["ProcessingJobStatus"] != "Completed":
         said = described.get("ExitMessage") or described.get("FailureReason", "no reason given")
         raise ScriptError(f"{name} ended as {described['ProcessingJobStatus']}: {said}\n"

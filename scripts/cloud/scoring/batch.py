@@ -20,7 +20,7 @@ from cloud.journey import PREFIXES
 from cloud.logs import last_lines
 from cloud.scoring.invoking import MEDIA, Answer, read_answer
 from cloud.storage import checked, ensure_bucket, objects, split
-from cloud.waiting import wait
+from cloud.waiting import stopped_by_interrupt, wait
 
 from botocore.exceptions import ClientError
 from tqdm import tqdm
@@ -118,13 +118,9 @@ def finish(account: Account, job: str) -> dict[str, Any]:
                   flush=True)
         return described
 
-    try:
+    with stopped_by_interrupt(job, lambda: sagemaker.stop_transform_job(TransformJobName=job)):
         described = wait(account, f"transform job {job}", describe, "TransformJobStatus",
                          done=("Completed", "Failed", "Stopped"), failed=(), limit_s=_LIMIT_S)
-    except KeyboardInterrupt:
-        sagemaker.stop_transform_job(TransformJobName=job)
-        print(f"\nasked AWS to stop {job}: it costs nothing more in a minute or two", flush=True)
-        raise
     if described.get("ModelName", job) == job:  # ours, made for this job alone
         found(lambda: sagemaker.delete_model(ModelName=job))
     if described and described["TransformJobStatus"] != "Completed":
