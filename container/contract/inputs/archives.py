@@ -49,7 +49,7 @@ def unpack(archive: Path, folder: Path, *, check: Callable[[], None] = lambda: N
         UserError: the archive is damaged, too large, or has anything but folders and plain files
             with paths inside it.
     """
-    name, files = archive.name, 0
+    name, files, inside = archive.name, 0, PurePath()
     try:
         with gzip.open(archive) as content:
             bounded = cast(IO[bytes], _Bounded(content, most_bytes, name))
@@ -72,6 +72,8 @@ def unpack(archive: Path, folder: Path, *, check: Callable[[], None] = lambda: N
         raise UserError(f"{name} is damaged, or no .tar.gz ({error}); fetch or upload it "
                         "again") from error
     except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
+        if not inside.parts:
+            raise UserError(f"{name} is a folder, and no .tar.gz; pack it") from error
         raise UserError(f"{name} has {str(inside)!r} twice; pack it again") from error
 
 

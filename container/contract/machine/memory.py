@@ -12,7 +12,6 @@ from pathlib import Path
 CGROUP = Path("/sys/fs/cgroup")
 MEMINFO = Path("/proc/meminfo")
 
-
 _M_MMAP_THRESHOLD = -3  # of glibc's malloc.h
 _LARGE = 8 * 1024 * 1024
 

@@ -5,7 +5,8 @@ free leads: it calls at once, for its own request and for those that wait, and l
 that call is over; then the one that waits longest leads. So a lone request waits for nobody, a
 crowd shares its calls, and there is no thread for it. Whoever had to wait before it leads pauses
 for about the time that one prediction takes, and again as long as others come meanwhile: those who
-were answered with the last call ask again, and are in this call instead of the next.
+were answered with the last call ask again, and are in this call instead of the next. So does who
+finds it free just after a shared call.
 """
 
 from __future__ import annotations

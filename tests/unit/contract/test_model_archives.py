@@ -110,6 +110,12 @@ def test_a_path_that_comes_twice_is_refused(tmp_path: Path, folder: Path, second
         extract(archive, folder)
 
 
+def test_a_folder_is_no_archive(tmp_path: Path, folder: Path) -> None:
+    (tmp_path / "model.tar.gz").mkdir()
+    with pytest.raises(UserError, match=r"model.tar.gz is a folder, and no .tar.gz"):
+        extract(tmp_path / "model.tar.gz", folder)
+
+
 def test_a_stop_ends_it_between_two_pieces(tmp_path: Path, folder: Path) -> None:
     def stop() -> None:
         raise Stopped(15)

@@ -15,6 +15,7 @@ import corpus
 from jobs import LSTM, artifact, description, failure, stop_after
 from sentiment.artifacts.loading import load_model
 from sentiment.learning import selftraining
+from sentiment.learning.training import Settings
 from sentiment.predictor import SentimentPredictor
 
 pytestmark = pytest.mark.usefixtures("quiet_process")
@@ -223,3 +224,15 @@ def test_the_metrics_are_those_of_the_model_as_it_is_kept(
     assert metrics["validation:accuracy"] == np.mean((chances > 0.5) == labels)
     assert metrics["validation:loss"] == pytest.approx(
         -np.log(np.where(labels, chances, 1 - chances)).mean(), abs=1e-4)
+
+
+@pytest.mark.parametrize(("reviews", "times"), [(100, 1), (101, 2), (350, 4), (5000, 4)])
+def test_a_round_with_guessed_labels_takes_no_more_steps_but_longer_ones(
+    reviews: int, times: int
+) -> None:
+    plain = Settings(epochs=5, batch_size=10, learning_rate=0.01, weight_decay=1e-4,
+                     gradient_clip=0, patience=0, seed=1, checkpoint_seconds=60)
+    paced = selftraining._paced(plain, reviews, labelled=100)
+    assert paced.batch_size == 10 * times
+    assert paced.learning_rate == pytest.approx(0.01 * times ** 0.5)
+    assert paced.weight_decay == pytest.approx(1e-4 if times == 1 else 2e-5)

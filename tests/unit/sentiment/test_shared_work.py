@@ -83,6 +83,18 @@ def test_each_review_of_a_batch_is_the_work_of_one_process(shares: list[Share], 
     assert in_order(map(numbers_of, found)) == [*range(total)]
 
 
+@given(shares=SHARDED | REPLICATED, turn=st.integers(0, 5))
+def test_a_run_of_reviews_stays_whole_among_those_that_hold_it(
+    shares: list[Share], turn: int
+) -> None:
+    every = [data_of(spread) for spread in spread_over(shares)]
+    rows = np.arange(every[0].total)
+    found = [data.mine_whole(rows, turn) for data in every]
+    assert in_order(data.held.numbers[places].tolist() for data, places in zip(
+        every, found, strict=True) if data.held) == rows.tolist()
+    assert all(len(places) in (0, len(data)) for data, places in zip(every, found, strict=True))
+
+
 @given(shares=SHARDED | REPLICATED)
 def test_one_process_speaks_for_each_review(shares: list[Share]) -> None:
     spoken = [spread.held.numbers.tolist() for spread in spread_over(shares) if spread.speaks]
