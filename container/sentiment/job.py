@@ -57,6 +57,8 @@ def _train(job: TrainingJob, prepared: Prepared, device: Device, group: Group) -
     """Begin or go on, learn, save, and say how good it is."""
     hyper = prepared.hyperparameters
     settings = _settings(hyper)
+    if group.leads:
+        log.info("settings with all defaults: %s", json.dumps(dict(hyper)))
     training.seed_everything(settings.seed)
     reviews = Reviews(prepared.train, prepared.validation, prepared.unlabelled,
                       prepared.set_aside,

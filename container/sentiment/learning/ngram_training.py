@@ -31,6 +31,9 @@ NEIGHBOURS = 50
 _BLOCK = 1000
 """Reviews whose features are counted at once."""
 
+_TURNS = 200
+"""Runs that are counted, some tenths of a second, between two looks for a stop."""
+
 
 def choose_features(reviews: Sequence[Ids], rare: int, check: Callable[[], None] = lambda: None,
                     group: Group = ALONE) -> Hashes:
@@ -62,7 +65,8 @@ def rare_below(reviews: int) -> int:
     return max(2, min(8, reviews // 5000))
 
 
-def ratios(data: Data, features: int, group: Group = ALONE) -> Tensor:
+def ratios(data: Data, features: int, group: Group = ALONE,
+           check: Callable[[], None] = lambda: None) -> Tensor:
     """How much more of the positive reviews than of the negative have a feature, as a logarithm.
 
     What counts is not how many reviews have it, but how many runs of neighbours of one class: the
@@ -72,6 +76,7 @@ def ratios(data: Data, features: int, group: Group = ALONE) -> Tensor:
         data: the numbers of each review's features, counted from 1.
         features: how many there are.
         group: all processes.
+        check: called now and then, by all processes alike; may raise.
 
     Returns:
         Shape (features + 1,), float32; the first, for "no feature", is 0.
@@ -83,6 +88,8 @@ def ratios(data: Data, features: int, group: Group = ALONE) -> Tensor:
     for count, rows in zip(counts, (np.flatnonzero(positive), np.flatnonzero(~positive)),
                            strict=True):
         for turn, start in enumerate(range(0, len(rows), run := _run_of(len(rows)))):
+            if turn % _TURNS == 0:
+                check()
             _count_run(count, data, data.mine_whole(rows[start:start + run], turn))
     many, few = group.add(counts)
     found = np.log(many[1:] / many[1:].sum()) - np.log(few[1:] / few[1:].sum())

@@ -6,14 +6,15 @@
 from __future__ import annotations
 
 import logging
+import signal
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from contract.running.checkpoints import CheckpointStore
+from contract.running.stopping import Stopped
 from sentiment.learning import snapshot, training
 from sentiment.learning.data import Data
 from sentiment.learning.device import Device
@@ -58,6 +59,11 @@ class Run:
     def stopping(self) -> bool:
         """Whether any process is told to stop: the same answer in all of them."""
         return self.group.any(self.should_stop())
+
+    def give_up(self) -> None:
+        """Raises Stopped if any process is told to stop, and then in all of them."""
+        if self.stopping():
+            raise Stopped(signal.SIGTERM)
 
 
 @dataclass(frozen=True)
@@ -109,10 +115,10 @@ def learn(network: Network, data: Data, validation: Data, run: Run, start: State
     return state
 
 
-def learned_before(run: Run) -> list[Tensor]:
-    """What the rounds have learned that were complete before the newest usable checkpoint."""
+def learned_before(run: Run) -> State:
+    """The end of the rounds that were complete before the newest usable checkpoint."""
     content = run.group.from_leader(_usable(run.store) if run.group.leads else b"")
-    return snapshot.before(content) if content else []
+    return snapshot.before(content) if content else State()
 
 
 def _usable(store: CheckpointStore | None) -> bytes:
@@ -133,7 +139,7 @@ def _newest(store: CheckpointStore | None, network: Network, optimizer: torch.op
         log.warning("checkpoint %s is damaged and passed over", path.name)
     for path, content in store.load() if store else ():
         try:
-            if len(snapshot.before(content)) != len(start.before):
+            if len(snapshot.before(content).before) != len(start.before):
                 continue  # of another round
             state = snapshot.restore(content, network, optimizer)
         except ValueError as error:

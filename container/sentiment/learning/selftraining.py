@@ -24,6 +24,7 @@ import torch
 from torch import Tensor
 
 from contract.errors import UserError
+from contract.running.stopping import Stopped
 from sentiment.learning import training
 from sentiment.learning.calibration import temperature
 from sentiment.learning.data import NO_DATA, Data
@@ -47,6 +48,8 @@ log = logging.getLogger(__name__)
 SHARPNESS = 20.0
 """Of guesses: a review is taken for what it seems to be, unless that is next to nothing."""
 
+_MOST_AFTER_A_STOP = 50_000
+"""Held-out reviews, some seconds, that are measured when there are 120 for everything (T6)."""
 
 _MOST_TIMES = 4
 """Reviews of a step with guessed labels, for one without."""
@@ -75,44 +78,52 @@ def learn_ngrams(reviews: Reviews, run: Run, hyperparameters: Mapping[str, Any])
         replace(data, sequences=_numbers(index, data.sequences, run.check))
         for data in (reviews.train, reviews.validation, reviews.unlabelled))
 
-    models, state = learned_before(run), State()
-    if any(len(weights) != len(known) + 1 for weights in models):
-        models = []  # of an image that saw other features in the same data
-    # The epoch, counted over all rounds, that each model is of.
-    ends = [run.settings.epochs * (number + 1) for number in range(len(models))]
+    state = learned_before(run)
+    if any(len(weights) != len(known) + 1 for weights in state.before):
+        state = State()  # of an image that saw other features in the same data
+    models, ends = state.before, state.ends
 
-    def learn_round(data: Data, held_out: Data, guessed: bool) -> Tensor | None:
-        """What a round has learned; None if it was told to stop, and an earlier one says more."""
-        nonlocal state
+    def learn_round(data: Data, held_out: Data, guessed: bool) -> bool:
+        """Learn a model more; False if told to stop before it is worth more than those there are.
+
+        Raises:
+            Stopped: there are none.
+        """
+        nonlocal state, models, ends
         log.info("round %d: learning from %d reviews", len(models) + 1, data.total)
-        learner = NgramLearner(ratios(data, len(known), run.group), prior)
+        try:
+            learner = NgramLearner(ratios(data, len(known), run.group, run.give_up), prior)
+        except Stopped:
+            if not models:
+                raise
+            return False
         labelled = data.total - unlabelled.total * guessed
         paced = replace(run, settings=_paced(run.settings, data.total, labelled))
-        state = learn(learner.to(run.device.device), data, held_out, paced,
-                      State(before=models, earlier=[*state.earlier, *state.history]))
+        state = learn(learner.to(run.device.device), data, held_out, paced, State(
+            before=models, ends=ends, earlier=[*state.earlier, *state.history]))
         # At the end of a round the learning rate is 0, and what came before was on its way.
         whole = state.epoch == run.settings.epochs
         if models and not state.best:
-            return None
-        ends.append(len(state.earlier) + (state.epoch if whole else state.best_epoch))
-        return learner.weights({} if whole else state.best)
+            return False
+        models = [*models, learner.weights({} if whole else state.best)]
+        ends = [*ends, len(state.earlier) + (state.epoch if whole else state.best_epoch)]
+        return True
 
     for number in range(len(models), 2 if unlabelled.total else 1):
         data = _joined(train, unlabelled, models[0], run.group) if number else train
-        weights = learn_round(data, validation, bool(number))
-        models = models if weights is None else [*models, weights]
+        learn_round(data, validation, bool(number))
         if run.stopping():
             break
     best = _better_round(models, validation, run.group)
     measured, kept = ends[best], ends[best]
     network = condensed(models[best], known, reviews.vocabulary_size)
-    figures = _calibrated(network, reviews.validation, run.group)
+    late = reviews.validation.total > _MOST_AFTER_A_STOP and run.stopping()
+    figures = _calibrated(network, NO_DATA if late else reviews.validation, run.group)
     if reviews.set_aside and not run.stopping():
         labelled = train.then(validation)
-        weights = learn_round(_joined(labelled, unlabelled, models[best], run.group) if best
-                              else labelled, NO_DATA, bool(best))
-        if weights is not None and not run.stopping():
-            network, kept = condensed(weights, known, reviews.vocabulary_size), ends[-1]
+        data = _joined(labelled, unlabelled, models[best], run.group) if best else labelled
+        if learn_round(data, NO_DATA, bool(best)) and not run.stopping():
+            network, kept = condensed(models[-1], known, reviews.vocabulary_size), ends[-1]
             network.divide(figures["temperature"])
     history = [*state.earlier, *state.history]
     facts = {"best_epoch": kept, "measured_epoch": measured, "epochs": len(history),

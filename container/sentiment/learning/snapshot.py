@@ -12,10 +12,11 @@ from torch import Tensor, nn
 
 from sentiment.learning.training import State, optimizer_tensors, restore_optimizer
 
-FORMAT = 1
+FORMAT = 2
 """Of what is in a snapshot; another image may have another."""
 
-_PLAIN = ("epoch", "rows", "loss_sum", "seconds", "scale", "best_epoch", "history", "earlier")
+_PLAIN = ("epoch", "rows", "loss_sum", "seconds", "scale", "best_epoch", "history", "earlier",
+          "ends")
 
 
 def pack(model: nn.Module, optimizer: torch.optim.Optimizer, state: State) -> bytes:
@@ -37,31 +38,43 @@ def restore(content: bytes, model: nn.Module, optimizer: torch.optim.Optimizer) 
     """Put everything back in place and return the progress.
 
     Raises:
-        ValueError: the bytes are not a snapshot of such a model.
+        ValueError: the bytes are not a snapshot of such a model, which is left as it was.
     """
     try:
         groups, plain = _opened(content)
-        model.load_state_dict(groups["model"])
-        restore_optimizer(optimizer, groups.get("optimizer", {}))
+        state = State(best=groups.get("best", {}), before=_in_order(groups),
+                      **{name: plain[name] for name in _PLAIN})
+        _compare(groups["model"], model.state_dict())
+        _compare(state.best or groups["model"], groups["model"])
         torch.set_rng_state(groups["random"]["cpu"])
         if torch.cuda.is_available() and "cuda" in groups["random"]:
             torch.cuda.set_rng_state(groups["random"]["cuda"])
-        return State(best=groups.get("best", {}), before=_in_order(groups),
-                     **{name: plain[name] for name in _PLAIN})
+        restore_optimizer(optimizer, groups.get("optimizer", {}))
+        model.load_state_dict(groups["model"])
+        return state
     except (SafetensorError, KeyError, RuntimeError, TypeError) as error:
         raise ValueError(f"not a usable checkpoint: {error}") from error
 
 
-def before(content: bytes) -> list[Tensor]:
-    """What the rounds before this one have learned, which its network is built from.
+def before(content: bytes) -> State:
+    """Where the rounds before this one ended: what they have learned, and how it went.
 
     Raises:
         ValueError: the bytes are not a snapshot.
     """
     try:
-        return _in_order(_opened(content)[0])
+        groups, plain = _opened(content)
+        return State(before=_in_order(groups), ends=plain["ends"], earlier=plain["earlier"])
     except (SafetensorError, KeyError) as error:
         raise ValueError(f"not a usable checkpoint: {error}") from error
+
+
+def _compare(found: dict[str, Tensor], expected: dict[str, Tensor]) -> None:
+    """Raises ValueError: the tensors have other names or shapes than expected."""
+    here, there = ({name: tuple(value.shape) for name, value in tensors.items()}
+                   for tensors in (found, expected))
+    if here != there:
+        raise ValueError(f"not a usable checkpoint: its tensors are {here}, not {there}")
 
 
 def _in_order(groups: dict[str, dict[str, Tensor]]) -> list[Tensor]:

@@ -66,6 +66,8 @@ class State:
     """The same of the rounds before, where there are several (`selftraining`)."""
     before: list[Tensor] = field(default_factory=list)
     """What those rounds have learned, on the CPU, in the form that the architecture chooses."""
+    ends: list[int] = field(default_factory=list)
+    """The epoch, counted over all rounds, that each of `before` is of."""
 
 
 def train(model: Network, optimizer: torch.optim.Optimizer, state: State, data: Data,

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
+import signal
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -185,6 +188,87 @@ def test_metrics_after_a_resume_are_those_of_an_undisturbed_job(
         assert learn() == 0
     assert learn() == 0
     assert (tmp_path / "output" / "data" / "metrics.json").read_bytes() == metrics
+
+
+@pytest.fixture
+def set_aside(train: Train, half_labelled: Path) -> Train:
+    """A job of three rounds, the last with the reviews that were set aside; each ends early."""
+
+    def run(**hyper: str) -> int:
+        return train(channels={"train": half_labelled},
+                     **{"epochs": "9", "patience": "1", "learning_rate": "0.3", **hyper})
+
+    return run
+
+
+def _outcome(root: Path) -> tuple[dict[str, bytes], dict[str, object], bytes]:
+    told = description(root)["training"]
+    return artifact(root), {name: value for name, value in told.items() if name != "seconds"}, (
+        root / "output" / "data" / "metrics.json").read_bytes()
+
+
+def test_rounds_that_ended_early_are_remembered_by_a_job_that_goes_on(
+    set_aside: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert set_aside() == 0
+    undisturbed = _outcome(tmp_path)
+    epochs = description(tmp_path)["training"]["epochs"]
+    assert epochs < 3 * 9, "no round ended early, so this test would show nothing"
+    for stop in range(1, epochs):
+        shutil.rmtree(tmp_path / "checkpoints", ignore_errors=True)
+        (tmp_path / "checkpoints").mkdir()
+        with monkeypatch.context() as patch:
+            stop_after(stop, patch)
+            assert set_aside() == 0
+        assert set_aside() == 0
+        assert _outcome(tmp_path) == undisturbed, f"stopped after epoch {stop} of {epochs}"
+
+
+def test_a_job_stopped_between_its_start_and_its_last_round_has_a_model(
+    set_aside: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "checkpoints").mkdir()
+    assert set_aside() == 0
+    done = description(tmp_path)["training"]["epochs"]
+    shutil.rmtree(tmp_path / "model")
+    better = selftraining._better_round
+
+    def choose_and_stop(*given: Any) -> int:
+        os.kill(os.getpid(), signal.SIGTERM)
+        return better(*given)
+
+    monkeypatch.setattr(selftraining, "_better_round", choose_and_stop)
+    assert set_aside() == 0
+    told = description(tmp_path)["training"]
+    assert told["stopped"] and 0 < told["measured_epoch"] == told["best_epoch"] < done
+    assert told["metrics"]["validation:accuracy"]
+
+
+@pytest.mark.parametrize("round_", [0, 1])
+def test_a_stop_is_heard_while_the_features_are_counted(
+    round_: int, learn: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ratios, rounds = selftraining.ratios, iter(range(2))
+
+    def count(*given: Any) -> Any:
+        if next(rounds) == round_:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return ratios(*given)
+
+    monkeypatch.setattr(selftraining, "ratios", count)
+    assert learn() == (143, 0)[round_]
+    assert (tmp_path / "model" / "model.json").exists() == bool(round_)
+
+
+def test_after_a_stop_a_great_many_held_out_reviews_are_not_measured_anew(
+    learn: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(selftraining, "_MOST_AFTER_A_STOP", 39)
+    stop_after(EPOCHS, monkeypatch)
+    assert learn() == 0
+    told = description(tmp_path)["training"]
+    assert told["temperature"] == 1.0
+    assert told["metrics"]["validation:accuracy"] == told["metrics"]["validation:best_accuracy"]
 
 
 def test_the_number_of_processors_does_not_matter(
