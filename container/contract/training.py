@@ -85,6 +85,8 @@ def _run(algorithm: Algorithm, paths: Paths, overrides: Mapping[str, str],
              json.dumps(values))
 
     def work(place: Place, stop: StopRequest) -> None:
+        if place.leads:
+            _check_writable(paths.model)  # here, where a failure is told to the other hosts
         if place.meeting and place.meeting.interface:
             for library in ("GLOO", "NCCL"):  # D3; where the user has chosen, that stays
                 os.environ.setdefault(f"{library}_SOCKET_IFNAME", place.meeting.interface)
@@ -99,15 +101,18 @@ def _run(algorithm: Algorithm, paths: Paths, overrides: Mapping[str, str],
             place=place,
         ))
 
-    if hosts.current == hosts.leader:
-        paths.model.mkdir(parents=True, exist_ok=True)
-        if not os.access(paths.model, os.W_OK):
-            raise PlatformError(f"{paths.model} cannot be written; mount it writable for this "
-                                "user")
     if hosts.others or processes > 1:
         train_together(hosts, settings, processes, work, stop)
     else:
         work(Place(), stop)
+
+
+def _check_writable(model: Path) -> None:
+    """Raises PlatformError: there would be no place for the model."""
+    with contextlib.suppress(OSError):  # asked for below
+        model.mkdir(parents=True, exist_ok=True)
+    if not (model.is_dir() and os.access(model, os.W_OK)):
+        raise PlatformError(f"{model} cannot be written; mount it writable for this user")
 
 
 def _processes(algorithm: Algorithm, hosts: Cluster, settings: ClusterSettings) -> int:

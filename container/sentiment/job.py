@@ -43,6 +43,7 @@ def run(job: TrainingJob) -> None:
     place = job.place
     with choose_device(str(job.hyperparameters["device"]), job.processors,
                        place.local_rank) as device, joined(place, device.device) as group:
+        device = device.beside(group.gather(str(device.precision)))
         prepared = prepare(job, group)
         job.stop.raise_if_set()
         try:

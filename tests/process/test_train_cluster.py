@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
 import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -101,16 +103,46 @@ def test_two_processes_of_a_host_learn_what_one_learns(
     assert ended.metrics["exchange"]["processes"] == 2
 
 
-def test_bad_data_on_one_host_is_told_by_all(tmp_path: Path) -> None:
+def test_two_hosts_of_two_processes_learn_what_one_learns(
+    alone: Callable[[str], Path], tmp_path: Path
+) -> None:
+    ended = run(lay_out(tmp_path, 2, SETTINGS["lstm"]), processes="2")
+    assert_same_result(succeeded(ended), alone("lstm"))
+    assert ended[0].metrics["exchange"]["processes"] == 4
+
+
+def test_a_channel_that_one_host_does_not_have_is_no_matter(tmp_path: Path) -> None:
+    roots = lay_out(tmp_path, 2, SETTINGS["lstm"], cuts=(0.5,))
+    file = tmp_path / "1/input/config/inputdataconfig.json"
+    config = json.loads(file.read_text())
+    for channel in ("test", "unlabelled"):  # of the other instance group
+        del config[channel]
+        shutil.rmtree(tmp_path / "1/input/data" / channel)
+    file.write_text(json.dumps(config))
+    assert "test:accuracy" in succeeded(run(roots)).joinpath("train.log").read_text()
+
+
+@pytest.mark.parametrize("processes", ["1", "2"])
+def test_bad_data_on_one_host_is_told_by_all(processes: str, tmp_path: Path) -> None:
     roots = lay_out(tmp_path, 3, SETTINGS["lstm"], cuts=(0.3, 0.6))
     bad = tmp_path / "1/input/data/train/part-127.0.0.2.jsonl"
     bad.write_text('{"label": "maybe", "text": "Who knows"}\n')
     sentence = "UserError: train/part-127.0.0.2.jsonl line 1: label is 'maybe'"
-    ended = run(roots)
+    ended = run(roots, processes=processes)
     assert [host.status for host in ended] == [PLATFORM, USER, PLATFORM]
     assert (ended[1].failure or "").startswith(sentence)
     assert all((ended[number].failure or "").startswith(
         f"PlatformError: host 127.0.0.2 failed: {sentence}") for number in (0, 2))
+
+
+def test_a_leader_without_a_place_for_the_model_is_told_by_all(tmp_path: Path) -> None:
+    roots = lay_out(tmp_path, 2, SETTINGS["lstm"])
+    (tmp_path / "0/model").rmdir()
+    (tmp_path / "0/model").write_text("no folder")
+    ended = run(roots)
+    assert [host.status for host in ended] == [PLATFORM] * 2
+    assert all("/model" in (host.failure or "") for host in ended)
+    assert (ended[1].failure or "").startswith("PlatformError: host 127.0.0.1 failed:")
 
 
 @pytest.mark.parametrize("killed", [0, 1])
@@ -132,7 +164,7 @@ def test_a_host_that_freezes_is_named_by_all_others(tmp_path: Path) -> None:
     roots = lay_out(tmp_path, 2, ENDLESS)
     with cluster(roots, silence_seconds="3") as hosts:
         hosts[0].wait_for("epoch=2.0")
-        hosts[1].send(signal.SIGSTOP)
+        os.killpg(hosts[1].process.pid, signal.SIGSTOP)  # those that compute, too
         status = hosts[0].wait()
     assert status == PLATFORM
     assert (tmp_path / "0/output/failure").read_text().startswith(

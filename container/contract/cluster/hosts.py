@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +28,6 @@ class Cluster:
     """The network interface that leads to the others, if the platform has named one."""
     group: str | None = None
     """The instance group of this host (heterogeneous clusters)."""
-    groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """The hosts of each instance group."""
 
     @property
     def rank(self) -> int:
@@ -118,8 +116,7 @@ def read_cluster(file: Path) -> Cluster:
     interface, group = stated.get("network_interface_name"), stated.get("current_group_name")
     return Cluster(hosts or (current,), current,
                    interface if isinstance(interface, str) else None,
-                   group if isinstance(group, str) else None,
-                   dict(_groups(stated.get("instance_groups"))))
+                   group if isinstance(group, str) else None)
 
 
 def read_settings(environment: Mapping[str, str]) -> ClusterSettings:
@@ -151,8 +148,3 @@ def _number(environment: Mapping[str, str], name: str, default: float, least: fl
 def _names(value: object) -> tuple[str, ...]:
     names: Sequence[Any] = value if isinstance(value, list) else []
     return tuple(sorted({name for name in names if isinstance(name, str) and name}))
-
-
-def _groups(value: object) -> list[tuple[str, tuple[str, ...]]]:
-    rows = [row for row in value if isinstance(row, dict)] if isinstance(value, list) else []
-    return [(str(row.get("instance_group_name")), _names(row.get("hosts"))) for row in rows]

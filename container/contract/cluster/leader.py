@@ -128,6 +128,8 @@ class Leader:
                                      "is waited for")
                     self._hosts[host], self._processes[host] = lines, processes
                     log.info("host %s has come", host)
+                    for message in messages[1:]:  # it may have had to leave at once
+                        self._take(host, message)
                 elif now - came > INTRODUCTION_SECONDS:
                     raise Closed("it does not say which host it is")
                 else:

@@ -41,7 +41,11 @@ class Lines:
 
     @property
     def remote_address(self) -> str:
-        address: str = self._connection.getpeername()[0]
+        """Raises Closed: the other end is gone."""
+        try:
+            address: str = self._connection.getpeername()[0]
+        except OSError as error:
+            raise Closed("its connection closed") from error
         return address
 
     def send(self, message: dict[str, Any]) -> None:

@@ -18,7 +18,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
@@ -27,7 +27,7 @@ from pathlib import Path
 from contract import command
 from contract.cluster.hosts import Cluster, ClusterSettings, Meeting, Place
 from contract.cluster.leader import Leader
-from contract.cluster.peers import Follower, Layout, Peers, Stop
+from contract.cluster.peers import LONGEST_SENTENCE, Follower, Layout, Peers, Stop
 from contract.errors import LostPeerError, PlatformError
 from contract.machine import interfaces
 from contract.running.stopping import Stopped, StopRequest
@@ -39,6 +39,7 @@ Work = Callable[[Place, StopRequest], None]
 
 TICK_SECONDS = 0.5
 GRACE_SECONDS = 5.0
+_STOPS = {signal.SIGTERM, signal.SIGINT}
 _PR_SET_PDEATHSIG = 1
 """Linux, prctl(2)."""
 
@@ -86,7 +87,8 @@ def train_together(cluster: Cluster, settings: ClusterSettings, processes: int, 
     workers: list[_Worker] = []
     try:
         layout = _wait_for_all(peers, stop)
-        workers += _start(cluster, settings, peers, layout, processes, work)
+        for worker in _start(cluster, settings, peers, layout, processes, work):
+            workers.append(worker)  # one by one: where a later start fails, these are ended
         _watch(peers, workers, settings, stop)
     except Stopped as stopped:
         peers.stopped(stopped.signal_number)
@@ -139,9 +141,10 @@ def _watch(peers: Peers, workers: Sequence[_Worker], settings: ClusterSettings,
             report = _report(worker, len(workers))
             if report.stop_signal:
                 raise Stopped(stop.signal_number or report.stop_signal)
-            if report.follows and broken is None:
-                # Whoever is gone, or has failed, is found out and told within this time.
-                broken, patience = report, time.monotonic() + settings.silence + GRACE_SECONDS
+            if report.follows:
+                if broken is None:
+                    # Whoever is gone, or has failed, is found out and told within this time.
+                    broken, patience = report, time.monotonic() + settings.silence + GRACE_SECONDS
             elif report.exit_status:
                 raise WorkerFailed(report.sentence, report.exit_status)
             elif not running and broken is None:
@@ -151,17 +154,17 @@ def _watch(peers: Peers, workers: Sequence[_Worker], settings: ClusterSettings,
 
 
 def _start(cluster: Cluster, settings: ClusterSettings, peers: Leader | Follower, layout: Layout,
-           processes: int, work: Work) -> list[_Worker]:
-    """Fork one process for each place of this host."""
+           processes: int, work: Work) -> Iterator[_Worker]:
+    """Fork one process after the other, for each place of this host."""
     before = sum(layout.processes[host] for host in cluster.hosts[:cluster.rank])
     size = sum(layout.processes.values())
     interface = interfaces.choose(cluster.interface, layout.local_address)
-    log.info("host %s is number %d of %d, with processes %d to %d of %d; %s", cluster.current,
-             cluster.rank + 1, len(cluster.hosts), before + 1, before + processes, size,
+    log.info("host %s%s is number %d of %d, with processes %d to %d of %d; %s", cluster.current,
+             f" of group {cluster.group}" if cluster.group else "", cluster.rank + 1,
+             len(cluster.hosts), before + 1, before + processes, size,
              f"interface {interface}" if interface else "no interface is known")
     # Forked, not spawned: nothing heavy is imported yet, and no thread has started.
     context = multiprocessing.get_context("fork")
-    workers = []
     for local in range(processes):
         rank = before + local
         listener = peers.meeting.fileno() if rank == 0 and isinstance(peers, Leader) else None
@@ -170,10 +173,20 @@ def _start(cluster: Cluster, settings: ClusterSettings, peers: Leader | Follower
         here, there = context.Pipe(duplex=False)
         process = context.Process(target=_run, args=(work, place, peers, there, os.getpid()),
                                   daemon=True)
-        process.start()
+        with _signals_waiting():
+            process.start()
         there.close()
-        workers.append(_Worker(place, process, here))
-    return workers
+        yield _Worker(place, process, here)
+
+
+@contextlib.contextmanager
+def _signals_waiting() -> Iterator[None]:
+    """Signals to stop wait meanwhile: one that came to a new process would be the parent's wish."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _STOPS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _run(work: Work, place: Place, peers: Leader | Follower, pipe: Connection,
@@ -185,6 +198,7 @@ def _run(work: Work, place: Place, peers: Leader | Follower, pipe: Connection,
     peers.forget()
     stop = StopRequest()
     stop.listen()
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPS)
     if place.local_rank:  # one voice for each host; what goes wrong is said by all
         sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115 - for as long as it lives
         logging.root.setLevel(logging.WARNING)
@@ -195,7 +209,8 @@ def _run(work: Work, place: Place, peers: Leader | Follower, pipe: Connection,
         report = _Report(stopped.exit_status, stop_signal=stopped.signal_number)
     except (Exception, KeyboardInterrupt) as error:
         sentence, status = command.blame(error)
-        report = _Report(status, sentence, isinstance(error, LostPeerError))
+        # Short enough for the pipe, which nobody reads before this process has ended.
+        report = _Report(status, sentence[:LONGEST_SENTENCE], isinstance(error, LostPeerError))
     pipe.send_bytes(json.dumps(asdict(report)).encode())
     sys.exit(report.exit_status)
 
@@ -205,12 +220,14 @@ def _report(worker: _Worker, count: int) -> _Report:
     if worker.pipe.poll():
         with contextlib.suppress(EOFError):
             return _Report(**json.loads(worker.pipe.recv_bytes()))
-    number = -(worker.process.exitcode or 0)
+    status = worker.process.exitcode or 0
+    number = max(0, -status)
     name = signal.Signals(number).name if number in set(signal.Signals) else f"signal {number}"
+    how = f"was ended by {name}" if number else f"ended without a word, with exit status {status}"
     why = ("most likely the memory ran out: take an instance with more"
            if number == signal.SIGKILL else "the log may say more")
-    sentence = (f"PlatformError: process {worker.place.local_rank + 1} of {count} on this host was "
-                f"ended by {name}; {why}")
+    sentence = (f"PlatformError: process {worker.place.local_rank + 1} of {count} on this host "
+                f"{how}; {why}")
     log.error("%s", sentence)
     # The libraries end a process in this way when another one does not answer any more.
     return _Report(PlatformError.exit_status, sentence, number == signal.SIGABRT)

@@ -34,6 +34,8 @@ class CheckpointStore:
         self.keep = keep
         self._last_step = max((step for step, _, _ in self._files()), default=0)
         self._failing = False
+        self._known: dict[Path, tuple[int, int]] = {}
+        """Whole ones as they were then, so that they need not be read again."""
 
     def save(self, content: bytes) -> Path | None:
         """Add a checkpoint, newer than all others; drop the damaged and the oldest of this run.
@@ -54,6 +56,7 @@ class CheckpointStore:
             self._failing = True
             return None
         self._failing = False
+        self._remember(path)
         self._drop_all_but(self.keep)
         return path
 
@@ -62,6 +65,7 @@ class CheckpointStore:
         for _, digest, path in self._files():
             content = _content(path)
             if content is not None and hashlib.sha256(content).hexdigest()[:16] == digest:
+                self._remember(path)
                 yield path, content
 
     def damaged(self) -> list[Path]:
@@ -87,12 +91,25 @@ class CheckpointStore:
 
     def _drop_all_but(self, count: int) -> None:
         # A damaged one must not take the place of a whole one among those kept.
-        whole = [path for path, _ in self.load()]
-        for _, _, path in self._files():
+        files = [path for _, _, path in self._files()]
+        if not all(self._is_known(path) for path in files[:count]):
+            for _ in self.load():
+                pass
+        whole = [path for path in files if self._is_known(path)]
+        for path in files:
             if path not in whole[:count]:
                 with contextlib.suppress(OSError):  # a directory, say; it does no harm
                     path.unlink()
         remove_leftovers(self.directory, f"checkpoint-{self.run}-*")
+
+    def _remember(self, path: Path) -> None:
+        with contextlib.suppress(OSError):
+            self._known[path] = _time_and_size(path)
+
+    def _is_known(self, path: Path) -> bool:
+        with contextlib.suppress(OSError):
+            return self._known.get(path) == _time_and_size(path)
+        return False
 
     def _files(self) -> list[tuple[int, str, Path]]:
         """(step, digest, path) of this run, newest first."""
@@ -102,6 +119,11 @@ class CheckpointStore:
 
     def _entries(self) -> list[Path]:
         return sorted(self.directory.iterdir()) if self.directory.is_dir() else []
+
+
+def _time_and_size(path: Path) -> tuple[int, int]:
+    found = path.stat()
+    return found.st_mtime_ns, found.st_size
 
 
 def _content(path: Path) -> bytes | None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self, TypeVar
 
 import numpy as np
@@ -53,6 +53,17 @@ class Device:
         the same whatever the number of processors.
         """
         return map(function, items) if self.pool is None else self.pool.map(function, items)
+
+    def beside(self, precisions: Collection[str]) -> Device:
+        """The same, in a precision that goes with those of the other processes.
+
+        In float16 gradients are scaled up, and only when all processes do so can they be added up.
+        """
+        if self.precision is not torch.float16 or set(precisions) == {str(torch.float16)}:
+            return self
+        log.info("float32 instead, because other processes of the job compute in %s",
+                 ", ".join(sorted({*precisions} - {str(torch.float16)})))
+        return replace(self, precision=torch.float32)
 
     def __enter__(self) -> Self:
         return self

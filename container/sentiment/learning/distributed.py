@@ -173,7 +173,21 @@ def _between_gpus(place: Place, device: torch.device, meeting: Meeting) -> dist.
         return None
     group: dist.ProcessGroup = dist.new_group(
         backend="nccl", timeout=datetime.timedelta(seconds=meeting.timeout))
+    problems = [*filter(None, _Together(place, None).gather(_tried(group, device)))]
+    if problems:
+        log.warning("NCCL cannot be used between the GPUs of this job (%s)", problems[0])
+        return None
     return group
+
+
+def _tried(group: dist.ProcessGroup, device: torch.device) -> str:
+    """What keeps NCCL from working, if anything: it opens its connections with the first use."""
+    try:
+        dist.all_reduce(torch.ones(1, device=device), group=group)
+        torch.cuda.synchronize(device)
+    except RuntimeError as error:
+        return " ".join(str(error).split())[:500]
+    return ""
 
 
 def _one_hot(place: int, size: int, value: int) -> npt.NDArray[np.int64]:
@@ -191,5 +205,6 @@ def _told() -> Iterator[None]:
         raise
     except RuntimeError as error:
         log.warning("an exchange broke off: %s", " ".join(str(error).split()))
-        raise LostPeerError("the exchange with the other processes of the job broke off; the log "
-                            "of one of their hosts says why") from error
+        raise LostPeerError("an exchange with the other processes of the job broke off: one of "
+                            "them is gone, and the log of its host says why, or it took longer "
+                            "than SAGEMAKER_CLUSTER_TIMEOUT_SECONDS") from error

@@ -27,14 +27,14 @@ def test_hosts_are_sorted_and_the_first_one_leads(tmp_path: Path) -> None:
     assert found.others == ("algo-1", "algo-3")
 
 
-def test_instance_groups_are_known(tmp_path: Path) -> None:
+def test_the_instance_group_is_known(tmp_path: Path) -> None:
     found = _read(tmp_path, {
         "current_host": "algo-2", "hosts": ["algo-1", "algo-2"], "current_group_name": "data",
         "current_instance_type": "ml.c5.xlarge", "topology": None, "instance_groups": [
             {"instance_group_name": "gpu", "instance_type": "ml.g5.xlarge", "hosts": ["algo-1"]},
             {"instance_group_name": "data", "hosts": ["algo-2"]}]})
     assert found.group == "data"
-    assert found.groups == {"gpu": ("algo-1",), "data": ("algo-2",)}
+    assert found.hosts == ("algo-1", "algo-2")
 
 
 @pytest.mark.parametrize("content", [

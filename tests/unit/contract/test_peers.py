@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import struct
 import time
 from collections.abc import Callable, Iterator
 
@@ -161,6 +162,29 @@ def test_a_stop_is_passed_on(hosts: Hosts, stopped: str) -> None:
     hosts.until(lambda: all(hosts.ends().values()), "nobody hears")
     told.close()
     assert set(hosts.ends().values()) == {Stop(15)}
+
+
+def test_who_comes_and_has_to_leave_at_once_is_heard(hosts: Hosts) -> None:
+    leader = hosts.start(LEADER)
+    with hosts.connect() as brief:
+        brief.sendall(b"".join(json.dumps(said).encode() + b"\n" for said in (
+            {"is": "hello", "host": SECOND, "processes": 1}, {"is": "stopped", "signal": 15})))
+    hosts.until(lambda: leader.ending is not None, "it is not heard")
+    assert leader.ending == Stop(15)
+
+
+def test_a_leader_that_is_gone_before_its_start_is_read_is_lost(hosts: Hosts) -> None:
+    with socket.create_server((LEADER, hosts.port)) as server:
+        follower = hosts.start(SECOND)
+        follower.step()
+        connection, _ = server.accept()
+        connection.sendall(json.dumps({"is": "start", "processes": dict.fromkeys(HOSTS, 1),
+                                       "port": 7}).encode() + b"\n")
+        # What it has not read is lost with it, and so the connection is reset.
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        connection.close()
+        hosts.until(lambda: follower.ending is not None, "nobody notices")
+    assert str(follower.ending).startswith(f"host {LEADER} was lost: its connection closed")
 
 
 def test_nobody_is_finished_before_all_are_done(hosts: Hosts) -> None:

@@ -17,7 +17,7 @@ import pytest
 import corpus
 from jobs import LSTM, artifact, description, failure, stop_after
 from sentiment.artifacts.loading import load_model
-from sentiment.learning import selftraining
+from sentiment.learning import ngram_training, selftraining
 from sentiment.learning.training import Settings
 from sentiment.predictor import SentimentPredictor
 
@@ -248,7 +248,7 @@ def test_a_job_stopped_between_its_start_and_its_last_round_has_a_model(
 def test_a_stop_is_heard_while_the_features_are_counted(
     round_: int, learn: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ratios, rounds = selftraining.ratios, iter(range(2))
+    ratios, rounds = ngram_training.ratios, iter(range(2))
 
     def count(*given: Any) -> Any:
         if next(rounds) == round_:
