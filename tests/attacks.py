@@ -128,16 +128,23 @@ def _pax(**headers: str) -> tarfile.TarInfo:
     return member("plain", pax_headers=headers)
 
 
-def _raw_size(field: bytes, name: str = "film.txt") -> bytes:
+def _raw_size(field: bytes, name: str = "film.txt", kind: bytes = tarfile.REGTYPE) -> bytes:
     """A member whose size is stated as it should not be."""
-    header = bytearray(member(name).tobuf(tarfile.USTAR_FORMAT))
+    header = bytearray(member(name, kind).tobuf(tarfile.USTAR_FORMAT))
     header[124:136] = field
     header[148:156] = b" " * 8
     header[148:156] = f"{sum(header):06o}\0 ".encode()
     return gzip.compress(bytes(header) + bytes(2048))
 
 
+def _headers(form: int, count: int) -> bytes:
+    """So many headers in a row, each of which only tells of the one behind it."""
+    made = gzip.decompress(archive([member("x" * 150, pax_headers={"comment": "x"})], form))
+    return gzip.compress(made[:1024] * count + made)
+
+
 _BASE_256 = 2**(8 * 11)
+_ZETTABYTE = (2**70).to_bytes(11, "big").rjust(12, b"\x80")
 _SPARSE = {"GNU.sparse.major": "0", "GNU.sparse.minor": "1", "GNU.sparse.map": "0,0",
            "GNU.sparse.name": "hole.txt", "GNU.sparse.size": str(10**12)}
 
@@ -183,6 +190,12 @@ DAMAGED: dict[str, bytes] = {
     "a tar that is cut": gzip.compress(gzip.decompress(archive([member("a", size=5000)]))[:1000]),
     "a gzip that is cut": archive([member("a", size=5000)])[:-12],
     "a gzip with another sum": archive([member("a", size=5000)])[:-8] + bytes(8),
+    "a sparse map that is no number": archive([_pax(**{**_SPARSE, "GNU.sparse.map": "x"})]),
+    "a sparse size that is no number": archive([_pax(**{**_SPARSE, "GNU.sparse.size": "x"})]),
+    "a sparse map that is not there": archive(
+        [_pax(**{"GNU.sparse.major": "1", "GNU.sparse.minor": "0"})]),
+    "2,000 headers of pax in a row": _headers(tarfile.PAX_FORMAT, 2000),
+    "2,000 long names in a row": _headers(tarfile.GNU_FORMAT, 2000),
     "no tar": gzip.compress(b"no tar " * 200),
     "no gzip": b"no gzip at all",
     "nothing": b"",
@@ -195,7 +208,14 @@ BOMBS: dict[str, bytes] = {
     "3,000 files": archive([member(f"{number}.txt") for number in range(3000)]),
     "2,000 folders in folders": archive([member("d/" * 2000 + "a", size=1)]),
     "a name longer than a disk can hold": archive([member("n" * 300, size=1)]),
+    "twenty folders of long names": archive([member("/".join(["n" * 250] * 20), size=1)]),
 }
+ENDLESS: dict[str, bytes] = {
+    "a hidden file that is passed over": _raw_size(_ZETTABYTE, "._film.txt"),
+    "a member of a kind that nobody knows": _raw_size(_ZETTABYTE, kind=b"Z"),
+    "a file": _raw_size(_ZETTABYTE),
+}
+"""Who reads them as far as their headers say is never done."""
 TWICE: dict[str, bytes] = {
     "a file": archive([member("a", size=1), member("a", size=2)]),
     "a file, then a folder": archive([member("a", size=1), member("a", tarfile.DIRTYPE)]),

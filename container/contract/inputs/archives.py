@@ -11,7 +11,7 @@ import tarfile
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path, PurePath
-from typing import IO, Self, cast
+from typing import IO, Protocol, Self, cast
 
 from contract.errors import UserError
 
@@ -22,8 +22,14 @@ MOST_BYTES = 2**31
 MOST_FOLDERS = 100
 """In a path."""
 
+MOST_BYTES_OF_PATH = 1000
+
+BROKEN = (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile, ValueError, RecursionError)
+"""What Python's modules raise for an archive that is damaged, or made to do harm."""
+
 _PIECE = 2**20
 _LARGEST_HEADER = 2**20
+_EMPTY_READS = 100
 _TELLING = (tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE, tarfile.GNUTYPE_LONGNAME,
             tarfile.GNUTYPE_LONGLINK)
 """Headers that tell of the member behind them; their content is held in memory."""
@@ -49,10 +55,12 @@ def unpack(archive: Path, folder: Path, *, check: Callable[[], None] = lambda: N
         UserError: the archive is damaged, too large, or has anything but folders and plain files
             with paths inside it.
     """
-    name, files, inside = archive.name, 0, PurePath()
+    name, files = archive.name, 0
+    if archive.is_dir():
+        raise UserError(f"{name} is a folder, and no .tar.gz; pack it")
     try:
         with gzip.open(archive) as content:
-            bounded = cast(IO[bytes], _Bounded(content, most_bytes, name))
+            bounded = cast(IO[bytes], _Bounded(content, check, most_bytes, name))
             with tarfile.open(fileobj=bounded, mode="r|", tarinfo=StrictMember) as tar:
                 for member in tar:
                     inside = _inside(name, member)
@@ -64,16 +72,14 @@ def unpack(archive: Path, folder: Path, *, check: Callable[[], None] = lambda: N
                     if files > most_files:
                         raise UserError(f"{name} has more than {most_files} files; pack only what "
                                         "is needed")
-                    _write(cast(IO[bytes], tar.extractfile(member)), path, check)
+                    _write(cast(IO[bytes], tar.extractfile(member)), path)
                     yield path
             while bounded.read(_PIECE):  # to the end, where gzip has its checksum
-                check()
-    except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile) as error:
+                pass
+    except BROKEN as error:
         raise UserError(f"{name} is damaged, or no .tar.gz ({error}); fetch or upload it "
                         "again") from error
     except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
-        if not inside.parts:
-            raise UserError(f"{name} is a folder, and no .tar.gz; pack it") from error
         raise UserError(f"{name} has {str(inside)!r} twice; pack it again") from error
 
 
@@ -97,16 +103,43 @@ class StrictMember(tarfile.TarInfo):
         return member
 
 
-class _Bounded:
+class Readable(Protocol):
+    """What an archive is read from."""
+
+    def read(self, size: int, /) -> bytes: ...
+
+
+class Watched:
+    """A stream for tarfile: `check` is called for each piece, and its end is an end.
+
+    tarfile skips a member by reading as often as its header says, and goes on at the end of the
+    file: a few bytes could keep it busy for ever.
+    """
+
+    def __init__(self, stream: Readable, check: Callable[[], None]) -> None:
+        self._stream, self._check = stream, check
+        self._empty = 0
+
+    def read(self, size: int) -> bytes:
+        """Raises EOFError: much more is asked for than there is; and what `check` raises."""
+        self._check()
+        piece = self._stream.read(size)
+        self._empty = 0 if piece else self._empty + 1
+        if self._empty > _EMPTY_READS:
+            raise EOFError("it ends before its last member does")
+        return piece
+
+
+class _Bounded(Watched):
     """A stream that ends in an error where there is more in it than there may be."""
 
-    def __init__(self, stream: gzip.GzipFile, most: int, name: str) -> None:
-        self._stream = stream
+    def __init__(self, stream: Readable, check: Callable[[], None], most: int, name: str) -> None:
+        super().__init__(stream, check)
         self._most = self._left = most
         self._name = name
 
     def read(self, size: int) -> bytes:
-        piece = self._stream.read(size)
+        piece = super().read(size)
         self._left -= len(piece)
         if self._left < 0:
             raise UserError(f"{self._name} has more than {self._most} bytes unpacked; pack only "
@@ -123,19 +156,19 @@ def _inside(name: str, member: tarfile.TarInfo) -> PurePath:
     if path.anchor or ".." in path.parts or "\0" in member.name:
         raise UserError(f"{name} has {member.name[:60]!r}, a path that leads out of it; it is not "
                         "used")
-    if len(path.parts) > MOST_FOLDERS or any(len(os.fsencode(part)) > 255 for part in path.parts):
-        raise UserError(f"{name} has {member.name[:60]!r}..., a path that is too long; it is not "
-                        "used")
     # A sparse file is no plain one: a few bytes of it may say that a terabyte of zeros follows.
     if not (member.isreg() or member.isdir()) or member.issparse():
         raise UserError(f"{name} has {member.name[:60]!r}, which is neither a folder nor a plain "
                         "file; it is not used")
+    if (len(path.parts) > MOST_FOLDERS or len(os.fsencode(path)) > MOST_BYTES_OF_PATH
+            or any(len(os.fsencode(part)) > 255 for part in path.parts)):
+        raise UserError(f"{name} has {member.name[:60]!r}..., a path that is too long; it is not "
+                        "used")
     return path
 
 
-def _write(source: IO[bytes], path: Path, check: Callable[[], None]) -> None:
+def _write(source: IO[bytes], path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("xb") as target:
         while piece := source.read(_PIECE):
-            check()
             target.write(piece)

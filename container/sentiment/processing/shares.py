@@ -47,7 +47,7 @@ def read_share(channel: Channel, job: ProcessingJob, bad: BadRows, run: int) -> 
     Raises:
         UserError: a file cannot be used, or there is no labelled review on the only host.
     """
-    sources = find_sources(channel, unlabelled=True)
+    sources = find_sources(channel, True, job.stop.raise_if_set)
     halves = {part for source in sources for part in source.path.parts[:-1]} & {"train", "test"}
     is_told = len(halves) == 2 or (halves and channel.sharded)
     found = False

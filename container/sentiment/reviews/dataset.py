@@ -111,7 +111,7 @@ def read_reviews(channel: Channel, *, max_bad_rows: int = 0, unlabelled: bool = 
     if channel.pipe:
         examples = map(Example._make, piped.read(channel, channel.pipe, bad.add, check))
     else:
-        sources = find_sources(channel, unlabelled)
+        sources = find_sources(channel, unlabelled, check)
         if unlabelled:
             sources, others = _parted(sources)
             beside.extend(_checked(_texts(others, bad), check))
@@ -140,7 +140,7 @@ def read_texts(channel: Channel, *, max_bad_rows: int = 0,
     if channel.pipe:
         pairs = piped.read(channel, channel.pipe, bad.add, check, labelled=False)
         return Texts(_checked((text for _, text in pairs), check))
-    return Texts(_checked(_unlabelled_texts(channel, bad), check))
+    return Texts(_checked(_unlabelled_texts(channel, bad, check), check))
 
 
 def require_both_classes(channel: str, counts: Mapping[str, int]) -> None:
@@ -249,8 +249,9 @@ def _table_examples(channel: Channel, sources: list[Source],
                     channel.name, len(ignored), ignored[0])
 
 
-def _unlabelled_texts(channel: Channel, bad: BadRows) -> Iterator[str]:
-    for source in find_sources(channel, unlabelled=True):
+def _unlabelled_texts(channel: Channel, bad: BadRows,
+                      check: Callable[[], None]) -> Iterator[str]:
+    for source in find_sources(channel, True, check):
         if source.path.suffix == ".txt":
             yield from _texts([source], bad)
             continue

@@ -45,8 +45,7 @@ def read(channel: Channel, pipe: Path, bad: BadRow, check: Callable[[], None],
         stream = _unpacked(raw)
         if channel.record_io:
             parts = recordio.chunks(stream, source.name)
-            content, ends = next(parts, (b"", True))
-            parts = chain([(content, ends)], parts)
+            content, parts = _first_content(parts)
             kind, lines = _kind_of_record(content, channel.content_type), record_lines(parts)
         else:
             lines = tables.read_lines(stream)
@@ -71,9 +70,21 @@ def read(channel: Channel, pipe: Path, bad: BadRow, check: Callable[[], None],
                             "header or JSON Lines, as the channel's content type should say")
 
 
+def _first_content(parts: Iterator[tuple[bytes, bool]],
+                   ) -> tuple[bytes, Iterator[tuple[bytes, bool]]]:
+    """The first content of a record that has any, and all parts as they came."""
+    seen, content = [], b""
+    for content, ends in parts:
+        seen.append((content, ends))
+        if content:
+            break
+    return content, chain(seen, parts)
+
+
 def _unpacked(stream: BinaryIO) -> BinaryIO:
     """Objects in gzip come like this where the channel's CompressionType is not Gzip."""
-    if isinstance(stream, io.BufferedReader) and stream.peek(2).startswith(_GZIP):
+    # At first there may be one byte only, but that begins no text and no record.
+    if isinstance(stream, io.BufferedReader) and stream.peek(1)[:1] == _GZIP[:1]:
         return cast(BinaryIO, gzip.open(stream))
     return stream
 

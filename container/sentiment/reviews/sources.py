@@ -14,19 +14,24 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO, cast
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 from contract.errors import UserError
-from contract.inputs.archives import StrictMember
+from contract.inputs.archives import BROKEN, StrictMember, Watched
 from contract.inputs.jobconfig import Channel
 from contract.inputs.pipes import open_pipe
 from sentiment.reviews.spool import Spool
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
 UNLABELLED_FOLDER = "unsup"
 """Of the IMDB archive."""
 
 _ARCHIVES = (".tar", ".tar.gz", ".tgz")
+_PIECE = 1 << 20
 # Left by jobs that wrote the data, or by the platform itself.
 _NOT_DATA = ("_SUCCESS", "manifest", "-manifest", ".manifest")
 
@@ -61,21 +66,23 @@ class Source:
             return stream.read()
 
 
-def find_sources(channel: Channel, unlabelled: bool = False) -> list[Source]:
+def find_sources(channel: Channel, unlabelled: bool = False,
+                 check: Callable[[], None] = lambda: None) -> list[Source]:
     """All data files of a channel, sorted by path, with the members of tar archives in place.
 
     Hidden, empty and manifest files are passed over, and the unlabelled two thirds of the IMDB
-    archive unless they are asked for.
+    archive unless they are asked for. `check` is called while archives are read; it may raise.
 
     Raises:
         UserError: an archive is damaged or cut off.
         PlatformError: there is no room for what is in an archive.
+        OSError: a folder cannot be looked into.
     """
     sources: list[Source] = []
     for file in _files(channel.directory):
         relative = PurePosixPath(file.relative_to(channel.directory).as_posix())
         if file.name.lower().endswith(_ARCHIVES):
-            sources += _members(file, f"{channel.name}/{relative}", unlabelled)
+            sources += _members(file, f"{channel.name}/{relative}", unlabelled, check)
         else:
             sources.append(_file_source(file, relative, channel.name))
     return sorted(sources, key=lambda source: source.path.parts)
@@ -87,7 +94,7 @@ def pipe_source(pipe: Path, check: Callable[[], None]) -> Source:
 
 
 def _files(directory: Path) -> Iterator[Path]:
-    for folder, folders, files in os.walk(directory, followlinks=True):
+    for folder, folders, files in os.walk(directory, followlinks=True, onerror=_refuse):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(files):
             path = Path(folder, name)
@@ -95,23 +102,29 @@ def _files(directory: Path) -> Iterator[Path]:
                 yield path
 
 
+def _refuse(error: OSError) -> None:
+    """A folder that this user may not look into is no reason to learn from fewer reviews."""
+    raise error
+
+
 def _is_data(name: str) -> bool:
     return not name.startswith(".") and not name.endswith(_NOT_DATA)
 
 
 def _file_source(file: Path, relative: PurePosixPath, channel: str) -> Source:
-    def open_plain() -> BinaryIO:
-        return file.open("rb")
-
-    def open_gzip() -> BinaryIO:
-        return cast(BinaryIO, gzip.open(file, "rb"))
-
-    if relative.suffix.lower() == ".gz":
-        return Source(f"{channel}/{relative}", relative.with_suffix(""), open_gzip)
-    return Source(f"{channel}/{relative}", relative, open_plain)
+    return _source(f"{channel}/{relative}", relative, lambda: file.open("rb"),
+                   lambda: cast(BinaryIO, gzip.open(file, "rb")))
 
 
-def _members(archive: Path, name: str, unlabelled: bool) -> list[Source]:
+def _source(name: str, path: PurePosixPath, plain: Callable[[], BinaryIO],
+            unpacked: Callable[[], BinaryIO]) -> Source:
+    if path.suffix.lower() == ".gz":
+        return Source(name, path.with_suffix(""), unpacked)
+    return Source(name, path, plain)
+
+
+def _members(archive: Path, name: str, unlabelled: bool,
+             check: Callable[[], None]) -> list[Source]:
     """The regular files in an archive, read in one pass and laid aside.
 
     Nothing is extracted, so a member's path can do no harm.
@@ -120,7 +133,8 @@ def _members(archive: Path, name: str, unlabelled: bool) -> list[Source]:
     contents = Spool()
     try:
         with _decompressed(archive) as file, \
-                tarfile.open(fileobj=file, mode="r|", tarinfo=StrictMember) as tar:
+                tarfile.open(fileobj=cast(BinaryIO, watched := Watched(file, check)), mode="r|",
+                             tarinfo=StrictMember) as tar:
             for member in tar:
                 path = PurePosixPath(member.name)
                 if not member.isfile() or member.size == 0 or not _is_data(path.name):
@@ -129,12 +143,14 @@ def _members(archive: Path, name: str, unlabelled: bool) -> list[Source]:
                     continue
                 if member.issparse():  # a few bytes may say that a terabyte of zeros follows
                     raise UserError(f"{name}: {path} is a sparse file; pack it as a plain one")
-                stream = tar.extractfile(member)
-                sources.append(Source(f"{name}:{path}", path, _opener(contents, len(contents))))
-                contents.append(stream.read() if stream else b"")
-            while file.read(1 << 16):  # to the end, where gzip has its checksum
+                first, stream = len(contents), cast(BinaryIO, tar.extractfile(member))
+                while piece := stream.read(_PIECE):
+                    contents.append(piece)
+                opened = partial(_opened, contents, first, len(contents))
+                sources.append(_source(f"{name}:{path}", path, opened, partial(_unpacked, opened)))
+            while watched.read(_PIECE):  # to the end, where gzip has its checksum
                 pass
-    except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
+    except BROKEN as error:
         raise UserError(f"{name}: archive is damaged or cut off ({error}); upload it again") \
             from error
     return sources
@@ -150,5 +166,30 @@ def _decompressed(archive: Path) -> Iterator[BinaryIO]:
             yield file
 
 
-def _opener(contents: Spool, place: int) -> Callable[[], BinaryIO]:
-    return lambda: io.BytesIO(*contents.pieces(place, place + 1))
+def _opened(contents: Spool, first: int, last: int) -> BinaryIO:
+    """The pieces from `first` to before `last`, which are one file, as a stream."""
+    if last - first == 1:
+        return io.BytesIO(*contents.pieces(first, last))
+    return io.BufferedReader(_Pieces(contents, first, last), _PIECE)
+
+
+def _unpacked(opened: Callable[[], BinaryIO]) -> BinaryIO:
+    return cast(BinaryIO, gzip.GzipFile(fileobj=opened()))
+
+
+class _Pieces(io.RawIOBase):
+    def __init__(self, contents: Spool, first: int, last: int) -> None:
+        self._contents = contents
+        self._places = iter(range(first, last))
+        self._rest = memoryview(b"")
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: WriteableBuffer) -> int:
+        if not self._rest and (place := next(self._places, None)) is not None:
+            self._rest = memoryview(*self._contents.pieces(place, place + 1))
+        target = memoryview(buffer).cast("B")
+        size = min(len(target), len(self._rest))
+        target[:size], self._rest = self._rest[:size], self._rest[size:]
+        return size

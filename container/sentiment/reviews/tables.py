@@ -101,14 +101,23 @@ def text_lines(table: Table, bad: BadRow) -> Iterator[tuple[int, str]]:
     Raises:
         UserError: a line is longer than `LONGEST_LINE`, or what `bad` raises.
     """
+    for number, line, problem in _decoded_lines(table):
+        if problem:
+            bad(f"{table.name} line {number}", problem)
+        else:
+            yield number, line
+
+
+def _decoded_lines(table: Table) -> Iterator[tuple[int, str, str]]:
+    """Number and text of each line, and what is wrong with its bytes, if anything."""
     for number, line in enumerate(table.lines, 1):
         if len(line) >= LONGEST_LINE:
             raise UserError(f"{table.name} line {number}: longer than {LONGEST_LINE:,} bytes; "
                             "expected a review a line")
         try:
-            yield number, line.decode().removeprefix("\ufeff")
+            yield number, line.decode().removeprefix("\ufeff"), ""
         except UnicodeDecodeError as error:
-            bad(f"{table.name} line {number}", not_utf8(error))
+            yield number, line.decode("utf-8", "replace"), not_utf8(error)
 
 
 def read_csv(table: Table, bad: BadRow, labelled: bool = True) -> Iterator[tuple[int, str]]:
@@ -121,20 +130,29 @@ def read_csv(table: Table, bad: BadRow, labelled: bool = True) -> Iterator[tuple
     """
     csv.field_size_limit(LONGEST_FIELD)
     at = first = 0
+    spoilt: list[tuple[str, str]] = []
+    """Lines of the current row whose bytes are wrong. All lines count for where it ends."""
 
     def lines() -> Iterator[str]:
         nonlocal at
-        for number, line in text_lines(table, bad):
+        for number, line, problem in _decoded_lines(table):
             at = number
+            if problem:
+                spoilt.append((f"{table.name} line {number}", problem))
             yield line
 
     rows = csv.reader(lines(), strict=True)
     try:
         header = next(rows, [])
+        if spoilt:
+            raise UserError("{}: {}".format(*spoilt[0]))
         columns = _columns(table.name, header, labelled)
         first = at + 1
         for row in rows:
-            if row and row != header:
+            if spoilt:
+                bad(*spoilt[0])
+                spoilt.clear()
+            elif row and row != header:
                 try:
                     yield _example(row, columns)
                 except ValueError as error:

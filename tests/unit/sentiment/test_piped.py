@@ -89,6 +89,29 @@ def test_reviews_without_labels_come_through_a_pipe(
     assert list(texts) == TEXTS
 
 
+@pytest.mark.parametrize(("records", "content_type"), [
+    (("", CSV), "text/csv"), (("", "", LINES), None), (("", LINES.rstrip(), ""), None),
+], ids=["CSV", "JSON Lines", "and behind it"])
+def test_an_object_without_content_is_passed_over(records: tuple[str, ...],
+                                                  content_type: str | None, tmp_path: Path) -> None:
+    """S3's consoles make such an object for a folder, and it comes first."""
+    with feeding(tmp_path, ("train_0", [wrapped(*records)])):
+        reviews = read_reviews(_channel(tmp_path, True, content_type))
+    assert list(zip(reviews.labels, reviews.texts, strict=True)) == REVIEWS
+
+
+def test_an_empty_text_before_all_others_is_a_text(tmp_path: Path) -> None:
+    with feeding(tmp_path, ("train_0", [wrapped("", "0", "fine", "1")])):
+        reviews = read_reviews(_channel(tmp_path, record_io=True))
+    assert list(zip(reviews.labels, reviews.texts, strict=True)) == [(0, ""), (1, "fine")]
+
+
+def test_gzip_is_known_by_its_first_byte_alone(tmp_path: Path) -> None:
+    content = gzip.compress(LINES.encode())
+    with feeding(tmp_path, ("train_0", [content[:1], content[1:]])):
+        assert list(read_reviews(_channel(tmp_path, False, None)).texts) == TEXTS
+
+
 BAD: dict[str, tuple[bytes, bool, str | None, str]] = {
     "nothing": (b"", False, None, "channel 'train' has no labelled review"),
     "no records": (b"", True, None, "channel 'train' has no labelled review"),

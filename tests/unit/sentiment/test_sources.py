@@ -1,16 +1,21 @@
 from __future__ import annotations
 
+import errno
 import gzip
 import io
 import os
 import tarfile
+import tracemalloc
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from contract.errors import UserError
 from contract.inputs.jobconfig import Channel
+from contract.running.stopping import Stopped
+from sentiment.reviews import spool
 from sentiment.reviews.sources import find_sources
 
 MakeChannel = Callable[..., Channel]
@@ -71,6 +76,71 @@ def test_members_of_an_archive_are_sources(
     [source] = find_sources(channel)
     assert source.name == f"train/{name}:x/pos/1.txt"
     assert source.read() == b"good"
+
+
+def test_a_member_in_gzip_is_unpacked(make_channel: MakeChannel) -> None:
+    [source] = find_sources(make_channel({"a.tar": _tar({"data.csv.gz": gzip.compress(b"one")})}))
+    assert (source.name, str(source.path)) == ("train/a.tar:data.csv.gz", "data.csv")
+    assert source.read() == b"one"
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_long_member_is_a_stream_and_never_whole_in_memory(
+    packed: bool, make_channel: MakeChannel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spool, "IN_MEMORY", 2**20)
+    lines = [b"%d" % number * 50 + b"\n" for number in range(200_000)]
+    content = b"".join(lines)
+    channel = make_channel({"a.tar.gz": _tar({"data.csv": content}, "w:gz")} if not packed else {
+        "a.tar": _tar({"data.csv.gz": gzip.compress(content)})})
+    del content
+    tracemalloc.start()
+    try:
+        [source] = find_sources(channel)
+        with source.stream() as stream:
+            assert all(found == line for found, line in zip(stream, lines, strict=True))
+        assert tracemalloc.get_traced_memory()[1] < 12 * 2**20
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_stop_is_heard_in_an_archive(make_channel: MakeChannel) -> None:
+    def stop() -> None:
+        raise Stopped(15)
+
+    channel = make_channel({"a.tar": _tar({"a.txt": b"x"})})
+    with pytest.raises(Stopped):
+        find_sources(channel, check=stop)
+
+
+def test_a_folder_that_may_not_be_looked_into_is_told(
+    make_channel: MakeChannel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    channel = make_channel({"a/1.txt": "x", "b/1.txt": "x"})
+    scandir = os.scandir
+
+    def look(folder: Path | str) -> Any:
+        if str(folder).endswith("/b"):
+            raise PermissionError(errno.EACCES, "Permission denied", str(folder))
+        return scandir(folder)
+
+    monkeypatch.setattr(os, "scandir", look)
+    with pytest.raises(PermissionError):
+        find_sources(channel)
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.EACCES])
+def test_a_disk_that_does_not_give_an_archive_back_is_not_the_archives_fault(
+    number: int, make_channel: MakeChannel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    channel = make_channel({"a.tar": _tar({"a.txt": b"x"})})
+
+    def refuse(*given: Any, **named: Any) -> Any:
+        raise OSError(number, os.strerror(number), str(channel.directory / "a.tar"))
+
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(OSError, match=r"a\.tar"):
+        find_sources(channel)
 
 
 def test_members_that_are_no_plain_files_are_passed_over(make_channel: MakeChannel) -> None:

@@ -191,3 +191,15 @@ def test_an_address_instead_of_a_text_is_a_bad_row(make_channel: MakeChannel) ->
     channel = make_channel({"a.jsonl": '{"source-ref": "s3://bucket/1.txt", "label": 1}\n'})
     with pytest.raises(UserError, match=r"^train/a\.jsonl line 1: source-ref is an address in S3"):
         read_reviews(channel)
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_a_row_of_several_lines_with_bad_bytes_in_one_is_left_out_as_a_whole(place: int) -> None:
+    lines = [b'1,"one\n', b"two\n", b'three"\n']
+    lines[place] = lines[place].replace(b"e", b"\xe9").replace(b"w", b"\xe9")
+    content = HEADER.encode() + b"0,dull\n" + b"".join(lines) + b"1,fine\n"
+    said: list[str] = []
+    rows = list(READERS["csv"](Table("a.csv", "csv", iter(content.splitlines(True))),
+                                lambda where, what: said.append(f"{where}: {what}"), True))
+    assert rows == [(0, "dull"), (1, "fine")]
+    assert said == [f"a.csv line {place + 3}: byte 0xe9 is not UTF-8; save the file as UTF-8"]
