@@ -32,6 +32,10 @@ class ProcessingJob:
     stop: StopRequest
     processors: int
 
+    def has_input(self, name: str) -> bool:
+        """Whether there is an input called `name`."""
+        return _called(self.inputs, name, lambda channel: channel.directory) is not None
+
     def input(self, name: str, *, or_only: bool = False) -> Channel:
         """The input called `name`; with `or_only`, else the only one there is.
 

@@ -80,9 +80,16 @@ class SentimentPredictor:
         return predictor
 
     def start(self, threads: int) -> None:
-        """Answer one review: the first caller must not pay for what is made on first use."""
+        """Answer one review: the first caller must not pay for what is made on first use.
+
+        Raises:
+            UserError: the model's answers are no numbers.
+        """
         torch.set_num_threads(threads)
-        self.predict([Instance(_WARM_UP, explain=True)])
+        try:
+            self.predict([Instance(_WARM_UP, explain=True)])
+        except ArithmeticError as error:
+            raise UserError(f"{error}; train it again, with a lower learning_rate") from error
 
     def read(self, record: Record, options: Mapping[str, Any] = MappingProxyType({})) -> Instance:
         """A text; a row of one text or `length, id_1, id_2, ...`; or an object with one of them.

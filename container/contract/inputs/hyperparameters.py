@@ -10,6 +10,7 @@ from __future__ import annotations
 import difflib
 import json
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,8 +19,8 @@ from contract.errors import UserError
 
 Value = int | float | bool | str | None
 
-_TRUE = {"true", "1", "yes", "on"}
-_FALSE = {"false", "0", "no", "off"}
+_TRUE = {"true", "1", "1.0", "yes", "on"}
+_FALSE = {"false", "0", "0.0", "no", "off"}
 _NOTHING = {"", "none", "null"}
 _RESERVED = ("_", "sagemaker_")
 
@@ -41,6 +42,12 @@ class Hyperparameter:
     tunable: bool = False
     logarithmic: bool = False
     """Whether a tuning job should search it on a logarithmic scale."""
+
+    def __post_init__(self) -> None:
+        """Raises ValueError: nobody could give a hyperparameter of this name."""
+        if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_.-]*", self.name) or _is_reserved(self.name):
+            raise ValueError(f"a hyperparameter cannot be called {self.name!r}: expected letters, "
+                             "digits, '_', '-' and '.', and no name that the platform keeps")
 
     @property
     def expected(self) -> str:
@@ -76,7 +83,7 @@ class Hyperparameter:
         elif self.kind is int:
             value = _read_int(text)
         elif self.kind is float:
-            value = float(text)
+            value = float(_plain(text))
         else:
             value = text
         self._check(value)
@@ -89,7 +96,7 @@ class Hyperparameter:
             low = -math.inf if self.minimum is None else self.minimum
             high = math.inf if self.maximum is None else self.maximum
             # A whole number of 400 digits is no float, so the bounds come first.
-            if not low <= value <= high or not math.isfinite(value):
+            if not low <= value <= high or (isinstance(value, float) and not math.isfinite(value)):
                 raise ValueError
             if self.open_minimum and value == low:
                 raise ValueError
@@ -110,23 +117,26 @@ def resolve(declared: Sequence[Hyperparameter], given: Mapping[str, object],
     Raises:
         UserError: unknown names or impossible values; all of them in one message.
     """
-    by_name = {row.name: row for row in declared}
+    by_name = {canonical(row.name): row for row in declared}
+    if len(by_name) < len(declared):
+        raise ValueError(f"two of the declared {noun}s go by the same name")
     values: dict[str, Value] = {row.name: row.default for row in declared}
     problems: list[str] = []
     seen: dict[str, object] = {}
     for key, raw in given.items():
-        if key.startswith(_RESERVED):
+        if _is_reserved(key):
             continue
         name = canonical(key)
         row = by_name.get(name)
         if row is None:
-            problems.append(f"unknown {noun} {key!r}{_nearest(name, by_name)}")
+            problems.append(f"unknown {noun} {key!r}"
+                            f"{_nearest(name, {name: row.name for name, row in by_name.items()})}")
             continue
         if name in seen and _unquoted(seen[name]) != _unquoted(raw):
             problems.append(f"{noun} {name!r} is given twice with different values")
         seen[name] = raw
         try:
-            values[name] = row.read(raw)
+            values[row.name] = row.read(raw)
         except ValueError:
             problems.append(f"{noun} {key}={_shown(raw)}: expected {row.expected}")
     if problems:
@@ -176,20 +186,32 @@ def _read_bool(text: str) -> bool:
     raise ValueError
 
 
+def _plain(text: str) -> str:
+    """Raises ValueError: Python would read a number here that nobody else does."""
+    if not text.isascii() or "_" in text:
+        raise ValueError
+    return text
+
+
 def _read_int(text: str) -> int:
     try:
-        return int(text)
+        return int(_plain(text))
     except ValueError:
-        number = float(text)  # tuning sends 7.0 and 1e3 for whole numbers
+        number = float(_plain(text))  # tuning sends 7.0 and 1e3 for whole numbers
         if not number.is_integer():
             raise ValueError from None
         return int(number)
 
 
-def _nearest(name: str, known: Iterable[str]) -> str:
-    names = sorted(known)
-    close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
-    return f", did you mean {close[0]!r}?" if close else f"; known are {', '.join(names)}"
+def _is_reserved(name: str) -> bool:
+    return name.startswith(_RESERVED)
+
+
+def _nearest(name: str, known: Mapping[str, str]) -> str:
+    """`known` has the declared spelling of each canonical one."""
+    close = difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.5)
+    return (f", did you mean {known[close[0]]!r}?" if close
+            else f"; known are {', '.join(sorted(known.values()))}")
 
 
 def _shown(raw: object) -> str:

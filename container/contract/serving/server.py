@@ -93,7 +93,7 @@ def _version(directory: Path) -> str:
     for path in sorted(directory.rglob("*")):
         if path.is_file() and os.access(path, os.R_OK):
             with path.open("rb") as stream:
-                digest.update(f"{path.relative_to(directory)}\n".encode())
+                digest.update(os.fsencode(path.relative_to(directory)) + b"\n")
                 digest.update(hashlib.file_digest(stream, "sha256").digest())
     return digest.hexdigest()[:12]
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import shutil
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -22,6 +23,7 @@ from contract.inputs.hyperparameters import Value
 from sentiment.artifacts.artifact import Model
 from sentiment.artifacts.loading import load_model
 from sentiment.models.architectures import settings_of
+from sentiment.reviews.spool import KEPT_FREE
 
 CHANNEL = "model"
 
@@ -68,6 +70,9 @@ def _unpacked(archive: Path, check: Callable[[], None]) -> Model:
         raise PlatformError(f"there is no place for temporary files ({error.strerror}); "
                             "make /tmp writable or set TMPDIR") from error
     with scratch as folder:
+        if shutil.disk_usage(folder).free < archive.stat().st_size + KEPT_FREE:
+            raise PlatformError(f"{folder} has no room for what is in {archive.name}; raise "
+                                "VolumeSizeInGB, or set TMPDIR to a larger place")
         try:
             extract(archive, Path(folder), check=check)
         except OSError as error:

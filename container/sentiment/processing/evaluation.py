@@ -40,7 +40,7 @@ def evaluate(job: ProcessingJob) -> str:
         UserError: an input or an output is missing, or a file cannot be used.
     """
     folder = job.output("evaluation")
-    if "predictions" in job.inputs:
+    if job.has_input("predictions"):
         found = list(_read_predictions(job.input("predictions")))
     else:
         found = _predict(job, folder / f"predictions-{job.host}.jsonl")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import logging
 from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -21,6 +22,8 @@ from sentiment.processing.shares import read_share
 from sentiment.reviews import tables
 from sentiment.reviews.dataset import BadRows
 from sentiment.reviews.spool import Texts
+
+log = logging.getLogger(__name__)
 
 TRAIN, VALIDATION, TEST, UNLABELLED = "train", "validation", "test", "unlabelled"
 
@@ -60,10 +63,14 @@ def prepare(job: ProcessingJob) -> str:
         for split_files in files.values():
             split_files.flush()
             job.stop.raise_if_set()
+        for split_files in files.values():
+            split_files.remove_earlier()
     except BaseException:
         for split_files in files.values():
             split_files.remove()
         raise
+    if not splits.count(TRAIN) and job.hosts == 1:
+        log.warning("no review is left to train on; lower validation_fraction or test_fraction")
     return "prepared " + ", ".join(f"{splits.count(name)} {name}" for name in files)
 
 
@@ -93,6 +100,8 @@ class _Files:
         self._folder = folder
         self._host = host
         self._form = form
+        self._earlier = set(folder.glob(f"reviews-{host}-*"))
+        """Files of a run before, in a tree that is used again."""
         self._written: list[Path] = []
         self._lines: list[bytes] = []
         self._size = 0
@@ -115,6 +124,11 @@ class _Files:
             self._written.append(self._folder / name)
             write_atomic(self._written[-1], b"".join(self._lines))
             self._lines, self._size = [], 0
+
+    def remove_earlier(self) -> None:
+        """Of splits that were drawn in another way, a review could be in two of them."""
+        for path in self._earlier.difference(self._written):
+            path.unlink(missing_ok=True)
 
     def remove(self) -> None:
         for path in self._written:

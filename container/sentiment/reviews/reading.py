@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import logging
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from pathlib import Path
 from threading import Event
 from types import TracebackType
 from typing import Self
 
 from contract.algorithm import TrainingJob
 from contract.inputs.jobconfig import Channel
+from contract.inputs.pipes import open_pipe
 from sentiment.reviews.dataset import Reviews, read_reviews, read_texts
 from sentiment.reviews.spool import Texts
 
@@ -21,6 +23,10 @@ log = logging.getLogger(__name__)
 
 _LABELLED = ("train", "training", "validation", "test")
 UNLABELLED_CHANNELS = ("unlabelled", "unlabeled")
+_OTHERS = ("model",)
+"""Read elsewhere."""
+
+_PIECE = 1 << 20
 
 
 class Reading:
@@ -45,6 +51,11 @@ class Reading:
                 self._reviews[name] = self._pool.submit(self._read_reviews, channel)
             elif name in UNLABELLED_CHANNELS and self._unlabelled:
                 self._texts[name] = self._pool.submit(self._read_texts, channel)
+            elif channel.pipe:
+                self._pool.submit(self._empty, channel.pipe)
+        for name in sorted({*self._job.channels} - {*_LABELLED, *UNLABELLED_CHANNELS, *_OTHERS}):
+            log.warning("channel %s is not used; those that are have the names %s", name,
+                        ", ".join((*_LABELLED, UNLABELLED_CHANNELS[0], *_OTHERS)))
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
@@ -98,6 +109,12 @@ class Reading:
         texts = read_texts(channel, max_bad_rows=self._max_bad_rows, check=self._check)
         log.info("channel %s: %d reviews without a label", channel.name, len(texts))
         return texts
+
+    def _empty(self, pipe: Path) -> None:
+        """Read what nobody wants, or the platform might wait for it and fill no other pipe."""
+        with open_pipe(pipe, self._check) as stream:
+            while stream.read(_PIECE):
+                pass
 
     def _check(self) -> None:
         """Raises Stopped, or CancelledError: nobody waits for what is read."""

@@ -46,8 +46,8 @@ def test_every_client_s_notation_means_the_same(client: str) -> None:
     ("max_depth", 7.0, 7), ("max_depth", "1000", 1000), ("eta", "1e-05", 1e-05), ("eta", "1", 1.0),
     ("eta", "0.0731", 0.0731), ("eta", '"0.5"', 0.5), ("criterion", "'gini'", "gini"),
     ("early_stop", "1", True), ("early_stop", "yes", True), ("early_stop", "off", False),
-    ("early_stop", "False", False), ("max_depth", "", 6), ("max_depth", "null", 6),
-    ("criterion", "None", "entropy"),
+    ("early_stop", "False", False), ("early_stop", "1.0", True), ("early_stop", "0.0", False),
+    ("max_depth", "", 6), ("max_depth", "null", 6), ("criterion", "None", "entropy"),
 ])
 def test_a_notation_is_read(name: str, raw: object, value: Value) -> None:
     read = resolve(DECLARED, {name: raw})[name]
@@ -57,7 +57,7 @@ def test_a_notation_is_read(name: str, raw: object, value: Value) -> None:
 
 @pytest.mark.parametrize("raw", [
     "0", "1001", "-1", "6.5", "six", "nan", "inf", "1e400", "1" + "0" * 400, "9" * 5000, "True",
-    "[1, 2]", [1, 2], {"a": 1}, True,
+    "[1, 2]", [1, 2], {"a": 1}, True, "1_000", "1_0.5", "\uff11\uff10", "\u0663",
 ], ids=lambda raw: str(raw)[:12])
 def test_an_impossible_whole_number_names_the_interval(raw: object) -> None:
     with pytest.raises(UserError, match=r"max_depth=.*: expected a whole number in \[1, 1000\]$"):
@@ -215,3 +215,33 @@ def test_the_course_projects_settings_are_as_they_were() -> None:
         "weight_decay": 0.0, "gradient_clip": 1.0, "validation_fraction": 0.1,
         "validation_run": 1, "patience": 0, "checkpoint_seconds": 60.0, "device": "auto",
         "max_bad_rows": 0}
+
+
+NAMES = (Hyperparameter(name="C", kind=float, default=1.0, help="as scikit-learn calls it"),
+         Hyperparameter(name="max-depth", kind=int, default=6, help="with a dash"))
+
+
+@pytest.mark.parametrize("given", [{"C": "0.5", "max-depth": "3"}, {"c": "0.5", "max_depth": "3"}])
+def test_a_name_is_declared_as_its_library_spells_it(given: dict[str, str]) -> None:
+    assert resolve(NAMES, given) == {"C": 0.5, "max-depth": 3}
+
+
+def test_an_unknown_name_is_told_with_the_declared_spelling() -> None:
+    with pytest.raises(UserError, match=r"did you mean 'max-depth'\?"):
+        resolve(NAMES, {"max_dept": "3"})
+
+
+@pytest.mark.parametrize("name", ["", "_depth", "sagemaker_depth", "max depth", "2depth"])
+def test_a_name_that_nobody_could_give_is_refused_where_it_is_declared(name: str) -> None:
+    with pytest.raises(ValueError, match="cannot be called"):
+        Hyperparameter(name=name, kind=int, default=1, help="")
+
+
+def test_two_names_that_are_the_same_are_refused() -> None:
+    with pytest.raises(ValueError, match="the same name"):
+        resolve((*NAMES, Hyperparameter(name="c", kind=int, default=1, help="")), {})
+
+
+def test_a_whole_number_without_bounds_may_have_any_digits() -> None:
+    [row] = [Hyperparameter(name="n", kind=int, default=1, help="")]
+    assert row.read("9" * 401) == int("9" * 401)

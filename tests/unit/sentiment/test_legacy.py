@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import io
 import os
 import pickle
+import pickletools
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -61,6 +64,49 @@ def test_a_file_in_the_old_format_of_torch_is_read(model: Path) -> None:
     torch.save(_published_model().state_dict(), model / "model.pth",
                _use_new_zipfile_serialization=False)
     assert load_model(model).network.settings.hidden_dim == INFO["hidden_dim"]
+
+
+def _without_its_numbers(content: bytes) -> bytes:
+    """A file in the old format: what it says of its tensors, and none of their bytes."""
+    pickles = io.BytesIO(content)
+    for _ in range(4):
+        for _ in pickletools.genops(pickles):
+            pass
+    return content[:pickles.tell()] + pickle.dumps([], 2)
+
+
+def test_tensors_that_the_file_does_not_fill_are_refused_before_they_take_memory(
+    model: Path,
+) -> None:
+    large = {**INFO, "hidden_dim": 700}
+    torch.save(large, model / "model_info.pth")
+    saved = io.BytesIO()
+    torch.save(published.LSTMClassifier(4, 700, 30).state_dict(), saved,
+               _use_new_zipfile_serialization=False)
+    (model / "model.pth").write_bytes(_without_its_numbers(saved.getvalue()))
+    with pytest.raises(UserError, match=r"model\.pth: refused, its tensors are larger than the"):
+        load_model(model)
+
+
+def test_each_file_is_opened_once_and_read_from_front_to_back(
+    model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened, open_path = Counter[str](), io.open
+
+    def count(file: Any, *given: Any, **named: Any) -> Any:
+        opened[Path(file).name] += 1
+        return open_path(file, *given, **named)
+
+    monkeypatch.setattr(io, "open", count)
+    load_model(model)
+    assert opened == {"model_info.pth": 1, "model.pth": 1, "word_dict.pkl": 1}
+
+
+def test_a_dictionary_of_any_size_is_refused_by_its_first_bytes(model: Path) -> None:
+    with (model / "word_dict.pkl").open("wb") as file:
+        file.truncate(10 * 2**30)  # of which the disk stores nothing
+    with pytest.raises(UserError, match=r"word_dict\.pkl: .* is too large"):
+        load_model(model)
 
 
 def test_it_is_accepted_in_a_folder_of_its_own(model: Path, tmp_path: Path) -> None:

@@ -67,9 +67,18 @@ def test_a_pipe_gives_what_files_give(tmp_path: Path) -> None:
     assert piped.pipeline.vocabulary == files.pipeline.vocabulary
 
 
-def test_a_pipe_of_unlabelled_reviews_is_left_alone_where_they_do_not_count(
-    tmp_path: Path,
+@pytest.mark.parametrize("name", ["unlabelled", "more"])
+def test_a_pipe_that_nobody_wants_holds_up_no_other(
+    name: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
+    """It is filled before the others, with more than a pipe holds."""
+    with feeding(tmp_path, (f"{name}_0", _rows(name)), ("train_0", _rows("train"))):
+        prepared = prepare(_job(tmp_path, ("train", name), architecture="lstm"))
+    assert not prepared.unlabelled
+    assert ("channel more is not used; those that are" in caplog.text) == (name == "more")
+
+
+def test_a_pipe_that_nobody_wants_need_not_be_filled(tmp_path: Path) -> None:
     with feeding(tmp_path, ("train_0", _rows("train"))):
         prepared = prepare(_job(tmp_path, ("train", "unlabelled"), architecture="lstm"))
     assert not prepared.unlabelled

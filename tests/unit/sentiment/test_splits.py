@@ -204,3 +204,30 @@ def test_a_stop_while_it_writes_takes_back_what_is_written(
                               {"output": out}, "algo-1", 0, 1, stop, 1))
     assert len(seen) > 1000
     assert lines(out) == []
+
+
+@pytest.mark.parametrize("options", [{"format": "csv", "seed": 9}, {"validation_fraction": 0}])
+def test_a_run_in_a_tree_that_was_used_leaves_its_own_splits_only(
+    options: dict[str, object], tmp_path: Path
+) -> None:
+    write_table(tmp_path)
+    (tmp_path / "out-1" / "train").mkdir(parents=True)
+    (tmp_path / "out-1" / "train" / "mine.txt").write_text("somebody else's")
+    split(tmp_path, run=1)
+    out = split(tmp_path, **options)
+    assert (out / "train" / "mine.txt").exists()
+    (out / "train" / "mine.txt").unlink()
+    (tmp_path / "fresh").mkdir()
+    write_table(tmp_path / "fresh")
+    expected = split(tmp_path / "fresh", **options)
+    assert {path.relative_to(out): path.read_bytes() for path in out.rglob("*") if path.is_file()
+            } == {path.relative_to(expected): path.read_bytes()
+                  for path in expected.rglob("*") if path.is_file()}
+
+
+def test_where_nothing_is_left_to_train_on_a_warning_says_so(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    write_folders(tmp_path, "pos", "neg", count=10)
+    split(tmp_path, validation_fraction=0.5, test_fraction=0.5)
+    assert "no review is left to train on" in caplog.text
