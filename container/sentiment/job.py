@@ -11,7 +11,6 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import torch
 
 from contract.algorithm import TrainingJob
 from contract.files import write_atomic
@@ -25,7 +24,7 @@ from sentiment.learning.distributed import Group, joined
 from sentiment.learning.preparation import Prepared, prepare
 from sentiment.learning.rounds import Learned, Reviews, Run, learn_lstm
 from sentiment.learning.selftraining import learn_ngrams
-from sentiment.models.network import Network
+from sentiment.models.network import Network, memory_errors
 
 log = logging.getLogger(__name__)
 
@@ -46,12 +45,8 @@ def run(job: TrainingJob) -> None:
         device = device.beside(group.gather(str(device.precision)))
         prepared = prepare(job, group)
         job.stop.raise_if_set()
-        try:
+        with memory_errors():
             _train(job, prepared, device, group)
-        except RuntimeError as error:
-            if isinstance(error, torch.OutOfMemoryError) or "allocate memory" in str(error):
-                raise MemoryError from error
-            raise
 
 
 def _train(job: TrainingJob, prepared: Prepared, device: Device, group: Group) -> None:

@@ -18,6 +18,7 @@ from sentiment.artifacts.artifact import Model
 from sentiment.artifacts.loading import load_model
 from sentiment.explanation import contributions, word_list
 from sentiment.models.batches import MICRO_BATCH, by_length, make_batch
+from sentiment.models.network import memory_errors
 from sentiment.reviews.encoded import parse_row
 from sentiment.text.base import MAX_WORDS, Ids
 
@@ -75,7 +76,8 @@ class SentimentPredictor:
     def load(cls, directory: Path) -> SentimentPredictor:
         """Raises UserError as `load_model` does. Starts no thread (see `Predictor.start`)."""
         torch.set_num_threads(1)
-        predictor = cls(load_model(directory))
+        with memory_errors():
+            predictor = cls(load_model(directory))
         predictor._pipeline.encode(_WARM_UP)  # what it imports is then shared by all workers
         return predictor
 

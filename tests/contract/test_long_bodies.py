@@ -5,7 +5,11 @@ from __future__ import annotations
 import csv
 import io
 import json
+import threading
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -13,10 +17,12 @@ from flask.testing import FlaskClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from contract.serving import bodies, invocation, streams
+from contract.serving import bodies, codec, invocation, streams
 from contract.serving.gate import HEAVIEST
 from contract.serving.media import SUPPORTED
+from contract.serving.room import BECOMES, RECORDS, Room
 from contract.serving.settings import MEGABYTE, Settings
+from executables import PATIENCE
 
 MakeClient = Callable[..., FlaskClient]
 StandIn = Callable[..., Any]
@@ -155,3 +161,74 @@ def test_without_room_for_a_long_body_it_is_507_and_says_where(make_client: Make
     assert "TMPDIR" in answer.text
     assert "/nowhere" not in answer.text
     assert client.post("/invocations", data=b"Fine", content_type="text/plain").status_code == 200
+
+
+def test_the_time_is_up_for_bad_records_too(make_client: MakeClient) -> None:
+    client = make_client({"SAGEMAKER_MODEL_SERVER_TIMEOUT": "0.2", "SAGEMAKER_BATCH": "true"})
+    answer = client.post("/invocations", data=b"\n" * 1_000_000,
+                         content_type="application/jsonlines")
+    assert answer.status_code == 504
+
+
+def test_large_documents_are_read_one_after_the_other(
+        make_client: MakeClient, stand_in: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
+    body = json.dumps(["a" * 100] * (2 * RECORDS // BECOMES // 300)).encode()
+    now, most, lock = 0, 0, threading.Lock()
+    decode = codec.decode
+
+    def watch(*given: Any, **named: Any) -> Any:
+        nonlocal now, most
+        with lock:
+            now += 1
+            most = max(most, now)
+        return decode(*given, **named)
+
+    def leave(check: Callable[[], None]) -> None:
+        time.sleep(0.001)
+
+    def ask() -> int:
+        nonlocal now
+        answer = client.application.test_client().post(
+            "/invocations", data=body, content_type="application/json")
+        return answer.status_code
+
+    held = Room.held
+
+    @contextmanager
+    def until_left(room: Room, *given: Any) -> Iterator[None]:
+        nonlocal now
+        with held(room, *given):
+            yield
+            with lock:
+                now -= 1
+
+    monkeypatch.setattr(codec, "decode", watch)
+    monkeypatch.setattr(Room, "held", until_left)
+    client = make_client({"SAGEMAKER_MODEL_JOB_QUEUE_SIZE": "100"}, stand_in(leave))
+    with ThreadPoolExecutor(5) as pool:
+        statuses = [one.result() for one in [pool.submit(ask) for _ in range(5)]]
+    assert statuses == [200] * 5
+    assert most == 1
+
+
+def test_short_requests_do_not_wait_for_a_large_one(
+        make_client: MakeClient, stand_in: StandIn) -> None:
+    entered, leave = threading.Event(), threading.Event()
+
+    def work(check: Callable[[], None]) -> None:
+        if not entered.is_set():
+            entered.set()
+            assert leave.wait(PATIENCE)
+
+    client = make_client({}, stand_in(work))
+    body = json.dumps(["a" * 100] * (2 * RECORDS // BECOMES // 100)).encode()
+    with ThreadPoolExecutor(2) as pool:
+        large = pool.submit(client.application.test_client().post, "/invocations", data=body,
+                            content_type="application/json")
+        assert entered.wait(PATIENCE)
+        short = pool.submit(client.application.test_client().post, "/invocations", data=b"Fine",
+                            content_type="text/plain")
+        time.sleep(0.05)  # it waits for the model now, and for nothing else
+        leave.set()
+        assert short.result().status_code == 200
+        assert large.result().status_code == 200

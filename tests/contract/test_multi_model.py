@@ -195,6 +195,28 @@ def test_a_model_without_room_is_507_and_says_how_much_is_missing(client_of: Mak
     assert "up to 50 MB of memory, and 1 MB are left" in answer.json["error"]["message"]
 
 
+def test_a_full_disk_is_not_taken_for_a_lack_of_memory(
+        plug: tuple[Algorithm, Path], directory: Path, tmp_path: Path) -> None:
+    """With 507 the platform would unload models that are in use."""
+    chosen = read_settings({"TMPDIR": str(tmp_path / "missing")}, 1)
+    client = create_models_app(Models(plug[0], directory, chosen), chosen).test_client()
+    client.post("/models", data=load_body("m", f"{directory}/good/model"))
+    answer = client.post("/models/m/invoke", data=b"{\n" * 5_000_000,
+                         content_type="application/jsonlines")
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "1")
+    assert "TMPDIR" in answer.text
+
+
+def test_a_document_may_be_as_long_as_such_an_endpoint_takes(
+        plug: tuple[Algorithm, Path], directory: Path) -> None:
+    chosen = read_settings({"SAGEMAKER_MULTI_MODEL": "true"}, 1)
+    client = create_models_app(Models(plug[0], directory, chosen), chosen).test_client()
+    client.post("/models", data=load_body("m", f"{directory}/good/model"))
+    answer = client.post("/models/m/invoke", data=b" " * (25 * 2**20 + 1),
+                       content_type="application/json")
+    assert (answer.status_code, "larger than 26214400 bytes" in answer.text) == (413, True)
+
+
 def test_the_list_comes_in_parts_until_there_is_no_token(client_of: MakeClient,
                                                          shelf: Shelf) -> None:
     client, url = client_of(), shelf.add("a")

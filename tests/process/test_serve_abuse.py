@@ -7,7 +7,7 @@ import json
 import signal
 import socket
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
@@ -72,6 +72,58 @@ def test_what_is_no_http_is_refused_in_json_and_repeated_nowhere(server: Server,
     assert json.loads(body)["error"]["code"] == status
     assert b"SECRET" not in answer
     assert "SECRET" not in server.log
+
+
+def answers(connection: socket.socket, count: int) -> list[int]:
+    """The statuses of so many answers, or fewer if the connection ends before."""
+    stream = connection.makefile("rb")
+    found: list[int] = []
+    while len(found) < count and (line := stream.readline()):
+        found.append(int(line.split()[1]))
+        length = 0
+        while (header := stream.readline()) not in (b"\r\n", b""):
+            if header.lower().startswith(b"content-length:"):
+                length = int(header.split(b":")[1])
+        stream.read(length)
+    return found
+
+
+def test_what_follows_a_damaged_body_is_taken_for_no_request(server: Server) -> None:
+    damaged = (b"POST /invocations HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\n"
+               b"Transfer-Encoding: chunked\r\n\r\n4\r\nFineXX")
+    with send(server, damaged) as connection:
+        assert answers(connection, 1) == [400]
+        with suppress(OSError):
+            connection.sendall(b"GET /metrics?SMUGGLED HTTP/1.1\r\nHost: x\r\n\r\n")
+        with suppress(ConnectionError):
+            assert connection.recv(1000) == b""
+
+
+def test_requests_that_come_in_one_piece_are_all_answered(server: Server) -> None:
+    ping = b"GET /ping HTTP/1.1\r\nHost: x\r\n\r\n"
+    review = (b"POST /invocations HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\n"
+              b"Content-Length: 4\r\n\r\nFine")
+    with send(server, ping + review + ping + b"GET /nowhere HTTP/1.1\r\nHost: x\r\n\r\n" + ping
+              ) as connection:
+        assert answers(connection, 5) == [200, 200, 200, 404, 200]
+        connection.sendall(ping)
+        assert answers(connection, 1) == [200]
+
+
+@pytest.mark.parametrize(("path", "headers", "status"), [
+    ("/invocations", {"Content-Encoding": "gzip"}, 400),
+    ("/invocation", {}, 404), ("/ping", {}, 405),
+    ("/invocations", {"Content-Type": "image/png"}, 415),
+])
+def test_a_client_that_sends_a_long_body_in_vain_can_read_why(
+        server: Server, path: str, headers: dict[str, str], status: int) -> None:
+    connection = server.connect()
+    connection.request("POST", path, b"no gzip at all" * 2_000_000, headers)
+    answer = connection.getresponse()
+    assert (answer.status, json.loads(answer.read())["error"]["code"]) == (status, status)
+    connection.request("GET", "/ping")
+    assert connection.getresponse().status == 200
+    connection.close()
 
 
 def test_stalled_clients_do_not_hold_up_the_end(small_model: Path, tmp_path: Path) -> None:

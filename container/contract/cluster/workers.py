@@ -30,7 +30,7 @@ from contract.cluster.leader import Leader
 from contract.cluster.peers import LONGEST_SENTENCE, Follower, Layout, Peers, Stop
 from contract.errors import LostPeerError, PlatformError
 from contract.machine import interfaces
-from contract.running.stopping import Stopped, StopRequest
+from contract.running.stopping import Stopped, StopRequest, let_stops_come, stops_wait
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +39,6 @@ Work = Callable[[Place, StopRequest], None]
 
 TICK_SECONDS = 0.5
 GRACE_SECONDS = 5.0
-_STOPS = {signal.SIGTERM, signal.SIGINT}
 _PR_SET_PDEATHSIG = 1
 """Linux, prctl(2)."""
 
@@ -173,20 +172,10 @@ def _start(cluster: Cluster, settings: ClusterSettings, peers: Leader | Follower
         here, there = context.Pipe(duplex=False)
         process = context.Process(target=_run, args=(work, place, peers, there, os.getpid()),
                                   daemon=True)
-        with _signals_waiting():
+        with stops_wait():
             process.start()
         there.close()
         yield _Worker(place, process, here)
-
-
-@contextlib.contextmanager
-def _signals_waiting() -> Iterator[None]:
-    """Signals to stop wait meanwhile: one that came to a new process would be the parent's wish."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, _STOPS)
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _run(work: Work, place: Place, peers: Leader | Follower, pipe: Connection,
@@ -198,7 +187,7 @@ def _run(work: Work, place: Place, peers: Leader | Follower, pipe: Connection,
     peers.forget()
     stop = StopRequest()
     stop.listen()
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPS)
+    let_stops_come()
     if place.local_rank:  # one voice for each host; what goes wrong is said by all
         sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115 - for as long as it lives
         logging.root.setLevel(logging.WARNING)

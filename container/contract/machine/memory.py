@@ -72,10 +72,10 @@ def _below_limit(cgroup: Path) -> int | None:
             limit = int((cgroup / interface.limit).read_text())
             usage = int((cgroup / interface.usage).read_text())
             found = _table(cgroup / interface.statistics)
-        except (OSError, ValueError):  # "max": no limit
+            kept = sum(map(found.__getitem__, interface.files)) - found[interface.mapped]
+        except (OSError, ValueError, KeyError):  # "max": no limit; or a kernel with other words
             continue
-        return limit - usage + sum(map(found.__getitem__, interface.files)) - found[
-            interface.mapped]
+        return limit - usage + kept
     return None
 
 
@@ -89,4 +89,4 @@ def _of_machine(meminfo: Path) -> int | None:
 def _table(path: Path) -> Mapping[str, int]:
     """Lines of a word and a number."""
     rows = (line.split() for line in path.read_text().splitlines())
-    return {row[0]: int(row[1]) for row in rows}
+    return {row[0]: int(row[1]) for row in rows if len(row) > 1}

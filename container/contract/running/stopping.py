@@ -6,7 +6,11 @@ Sources: requirements T6 (stop of a training job), P3 (processing stops with SIG
 from __future__ import annotations
 
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType
+
+_STOPS = {signal.SIGTERM, signal.SIGINT, signal.SIGQUIT}
 
 
 class Stopped(Exception):  # noqa: N818 - it is the outcome of a wish, not an error
@@ -43,3 +47,21 @@ class StopRequest:
         """
         if self:
             raise Stopped(self.signal_number)
+
+
+@contextmanager
+def stops_wait() -> Iterator[None]:
+    """Around a fork, stop signals wait; the new process says when they may come.
+
+    At first it has its parent's handlers, which would take a signal for the parent's.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _STOPS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def let_stops_come() -> None:
+    """In a process that was made while they waited, and has handlers of its own now."""
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPS)

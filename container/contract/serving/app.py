@@ -18,10 +18,12 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from contract.algorithm import Predictor
 from contract.errors import RequestError, UserError, expected
 from contract.serving import codec, media
-from contract.serving.bodies import discard_rest
+from contract.serving.bodies import BrokenBodyError, discard_rest
 from contract.serving.figures import CONTENT_TYPE, Figures
 from contract.serving.gate import Deadline, Gate
 from contract.serving.invocation import Facts, invoke
+from contract.serving.pace import CONNECTION, Abandoned
+from contract.serving.room import RECORDS, Room
 from contract.serving.settings import LARGEST_BODY_MB, MEGABYTE, Settings
 
 log = logging.getLogger("access")
@@ -35,19 +37,16 @@ _FIGURES = "figures"
 _MESSAGE_LIMIT = 500
 _NAME_LIMIT = 200
 
-_UNREAD = (404, 406, 413, 415, 503, 507)
-"""Statuses of refusals that may come before the body was read to its end."""
-
 
 def create_app(predictor: Predictor, settings: Settings) -> Flask:
     """The application for one model, ready to be served by several threads."""
     app = new_app(settings)
     figures(app).model["model"] = predictor.name
-    gate = Gate(predictor, settings.queue, figures(app).waiting)
+    gate, room = Gate(predictor, settings.queue, figures(app).waiting), Room(RECORDS)
 
     @app.post("/invocations")
     def invocations() -> Response:
-        return answered(settings, lambda facts: invoke(lambda: gate, settings, facts))
+        return answered(settings, lambda facts: invoke(lambda: gate, settings, room, facts))
 
     return app
 
@@ -74,7 +73,7 @@ def new_app(settings: Settings) -> Flask:
 
     @app.errorhandler(Exception)
     def failed(error: Exception) -> Response:
-        response = _failure(error)
+        response = _refusal(error, settings)
         _account(response, Facts(), 0.0)
         return response
 
@@ -94,11 +93,20 @@ def answered(settings: Settings, work: Callable[[Facts], Response], model: str =
     try:
         response = work(facts)
     except Exception as error:
-        response = _failure(error)
-    if response.status_code in _UNREAD:
+        response = _refusal(error, settings)
+    _account(response, facts, time.monotonic() - started)
+    return response
+
+
+def _refusal(error: Exception, settings: Settings) -> Response:
+    """An error as a response, once the rest of the body is out of its way."""
+    response = _failure(error)
+    if isinstance(error, BrokenBodyError) or response.status_code == 408:
+        # There is no rest, and what comes next is no request.
+        request.environ.get(CONNECTION, Abandoned()).abandoned = True
+    else:
         discard_rest(request.environ["wsgi.input"], LARGEST_BODY_MB * MEGABYTE,
                      Deadline(settings.deadline))
-    _account(response, facts, time.monotonic() - started)
     return response
 
 

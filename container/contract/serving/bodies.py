@@ -18,6 +18,7 @@ from gunicorn.http.errors import ParseException
 
 from contract.errors import RequestError, UserError
 from contract.serving.gate import Deadline
+from contract.serving.room import BODIES, Room
 
 IN_MEMORY = 6 * 1024 * 1024
 """Bytes of one body, or of one answer, that are kept in memory; what is longer is kept on disk."""
@@ -31,6 +32,10 @@ _BROKEN = (OSError, ParseException)
 log = logging.getLogger(__name__)
 
 
+class BrokenBodyError(UserError):
+    """Nobody knows where the body ends, or another request begins, on this connection."""
+
+
 class Readable(Protocol):
     """A source of bytes; `read` gives fewer than asked for only at the end."""
 
@@ -38,17 +43,39 @@ class Readable(Protocol):
 
 
 class Spool:
-    """Bytes that are written first and then read, in memory or on disk."""
+    """Bytes that are written first and then read: in memory if they are few, or else on disk.
+
+    In memory are `IN_MEMORY` bytes of one at most, and `room.BODIES` of all of a process.
+    """
+
+    _memory = Room(BODIES)
 
     def __init__(self, directory: str) -> None:
         self.size = 0
-        self._file = SpooledTemporaryFile[bytes](IN_MEMORY, dir=directory)
+        self._in_memory = 0
+        """Bytes that are taken for it."""
+        self._on_disk = False
+        self._file = SpooledTemporaryFile[bytes](dir=directory)
 
     def write(self, data: bytes) -> None:
-        """Raises RequestError: 507, there is no room."""
+        """Raises RequestError: 507, there is no room on disk."""
         with _room():
+            if not self._on_disk and not self._keep(len(data)):
+                self._file.rollover()
+                self._leave_memory()
             self._file.write(data)
         self.size += len(data)
+
+    def _keep(self, size: int) -> bool:
+        """Whether so many bytes more can be kept in memory; they are taken then."""
+        if self._in_memory + size > IN_MEMORY or not self._memory.take(size):
+            return False
+        self._in_memory += size
+        return True
+
+    def _leave_memory(self) -> None:
+        self._memory.give_back(self._in_memory)
+        self._in_memory, self._on_disk = 0, True
 
     def rewound(self) -> IO[bytes]:
         """The bytes from the first on; raises RequestError as `write` does."""
@@ -57,15 +84,18 @@ class Spool:
         return self._file
 
     def emptied(self) -> Iterator[bytes]:
-        """The bytes from the first on; closed after the last."""
-        file = self.rewound()
-        while piece := file.read(_PIECE):
-            yield piece
-        self.close()
+        """The bytes from the first on; closed after the last, or when nobody wants more."""
+        try:
+            file = self.rewound()
+            while piece := file.read(_PIECE):
+                yield piece
+        finally:
+            self.close()
 
     def close(self) -> None:
         with suppress(OSError):  # what could not be written is tried again here
             self._file.close()
+        self._leave_memory()
 
     def __enter__(self) -> Self:
         return self
@@ -149,11 +179,11 @@ class Incoming:
             if isinstance(error, BlockingIOError):
                 raise RequestError(408, "the body stopped coming, or came too slowly; send it "
                                         "again") from None
-            raise UserError("the body is damaged or cut off; send it again") from None
+            raise BrokenBodyError("the body is damaged or cut off; send it again") from None
         self._received += len(piece)
         if not piece and self._received < (self._length or 0):
-            raise UserError(f"the body is cut off: {self._received} bytes came, Content-Length is "
-                            f"{self._length}; send it again")
+            raise BrokenBodyError(f"the body is cut off: {self._received} bytes came, "
+                                  f"Content-Length is {self._length}; send it again")
         return piece
 
 

@@ -45,7 +45,8 @@ _SECONDS = _PLAIN + len(_COUNTERS) - 1
 _WAITING = _SECONDS + _WIDTH * len(_HISTOGRAMS)
 _EXITS = _WAITING + 1
 _PROCESS = _EXITS + 1
-_CELLS = _PROCESS + 1
+_READY = _PROCESS + 1
+_CELLS = _READY + 1
 
 _FREE, _RESERVED = 0.0, -1.0
 
@@ -79,6 +80,15 @@ class Figures:
         """In a worker, after the fork: count in that slot from now on."""
         self._base = slot * _CELLS
         self._cells[self._base + _PROCESS] = os.getpid()
+
+    def ready(self) -> None:
+        """In a worker: it can answer."""
+        self._add(_READY, 1)
+
+    @property
+    def ever_ready(self) -> bool:
+        """Whether any worker could answer, however it has ended."""
+        return self._sum(_READY) > 0
 
     def leave(self, slot: int) -> None:
         """In the master: the worker of that slot has ended."""

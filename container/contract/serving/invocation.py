@@ -7,6 +7,7 @@ and time, but no memory; and between two pieces other requests have their turn.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 from flask import Response, request
@@ -17,7 +18,9 @@ from contract.serving import codec, media
 from contract.serving.answers import Answer, Writer
 from contract.serving.bodies import IN_MEMORY, Incoming, Spool
 from contract.serving.gate import Deadline, Gate, Turn
+from contract.serving.room import BECOMES, SHORT, Room
 from contract.serving.settings import LARGEST_BODY_MB, MEGABYTE, Settings
+from contract.serving.streams import PIECE_CHARACTERS
 
 LONGEST_ANSWER = LARGEST_BODY_MB * MEGABYTE
 """Bytes. Of bad records the answer may be much longer than the request."""
@@ -39,8 +42,10 @@ class Facts:
     """Which of several models was asked."""
 
 
-def invoke(find: Callable[[], Gate], settings: Settings, facts: Facts) -> Response:
+def invoke(find: Callable[[], Gate], settings: Settings, room: Room, facts: Facts) -> Response:
     """Predict what the request asks for, with the model behind the gate that `find` gives.
+
+    What is made of its body is held in `room`, which all requests of the process share.
 
     A request holds its gate from when its body is there, and not before: a model that is to be
     unloaded waits for all who hold its gate, and a body may be long on its way. What is known of
@@ -58,14 +63,24 @@ def invoke(find: Callable[[], Gate], settings: Settings, facts: Facts) -> Respon
     wanted = media.answer_type(request.headers.get("Accept"), sent, settings.default_accept)
     with incoming.spool(*_limit(sent, settings), settings.temporary) as body:
         facts.bytes_in = body.size
-        asked = codec.decode(body.rewound(), sent, batch=settings.batch)
+        find().check()  # many may have come while the body was on its way
         answers = Spool(settings.temporary)
         try:
-            _answer_all(asked, wanted, find(), answers, settings, deadline, facts)
+            with _held(room, body.size, sent, settings, deadline):
+                asked = codec.decode(body.rewound(), sent, batch=settings.batch)
+                _answer_all(asked, wanted, find(), answers, settings, deadline, facts)
             return _response(answers, wanted)
         except BaseException:
             answers.close()
             raise
+
+
+def _held(room: Room, size: int, sent: media.MediaType, settings: Settings,
+          deadline: Deadline) -> AbstractContextManager[None]:
+    """The room for what is made of a body of so many bytes; of a stream, of a piece of it."""
+    if codec.is_stream(sent, batch=settings.batch):
+        size = min(size, PIECE_CHARACTERS)
+    return nullcontext() if size <= SHORT else room.held(BECOMES * size, deadline)
 
 
 def _answer_all(asked: codec.Request, wanted: media.MediaType, gate: Gate, answers: Spool,
@@ -90,6 +105,7 @@ def _limit(sent: media.MediaType, settings: Settings) -> tuple[int, str]:
 def _answer(records: Sequence[Record | UserError], asked: codec.Request, gate: Gate,
             deadline: Deadline, facts: Facts) -> list[Answer]:
     """The answers to some of a request's records, in order."""
+    deadline.check()  # of bad records alone, nothing else would look at the time
     first, begun = facts.reviews, facts.model_ms > 0
     facts.reviews += len(records)
     instances = [_read(gate.predictor, asked, record, first + place)
@@ -130,5 +146,4 @@ def _response(answers: Spool, wanted: media.MediaType) -> Response:
             return Response(answers.rewound().read(), content_type=wanted.spelled)
     response = Response(answers.emptied(), content_type=wanted.spelled, direct_passthrough=True)
     response.content_length = answers.size
-    response.call_on_close(answers.close)
     return response

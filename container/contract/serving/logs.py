@@ -11,8 +11,6 @@ from typing import Any
 
 from gunicorn.glogging import Logger
 
-from contract.errors import ContainerError
-
 
 class JsonFormatter(logging.Formatter):
     """`{"time": ..., "level": ..., "message": ...}` and the record's own fields."""
@@ -51,8 +49,6 @@ class GunicornLogger(Logger):  # type: ignore[misc]
         error = sys.exc_info()[1]
         if isinstance(error, BlockingIOError):
             self.error_log.info("a client stalled and was given up")
-        elif isinstance(error, ContainerError):  # of a worker's start: of a request none comes here
-            self.error_log.error("cannot start: %s", error)
         else:
             self.error_log.error("%s (%s)", "a request failed", type(error).__name__, extra={
                 "fields": {"trace": "".join(traceback.format_tb(

@@ -13,12 +13,13 @@ from typing import Any
 from flask import Flask, Response, request
 from werkzeug.routing import BaseConverter
 
-from contract.errors import UserError
+from contract.errors import RequestError, UserError
 from contract.serving.app import answered, as_json, figures, new_app
 from contract.serving.bodies import Incoming
 from contract.serving.gate import Deadline
 from contract.serving.invocation import Facts, invoke
 from contract.serving.models import Model, Models
+from contract.serving.room import RECORDS, Room
 from contract.serving.settings import Settings
 
 LONGEST_NAME = 1000
@@ -39,6 +40,7 @@ def create_models_app(models: Models, settings: Settings) -> Flask:
     app = new_app(settings)
     app.url_map.converters["default"] = _Name
     models.waiting = figures(app).waiting
+    room = Room(RECORDS)
 
     @app.get("/models")
     def list_() -> Response:
@@ -58,10 +60,19 @@ def create_models_app(models: Models, settings: Settings) -> Flask:
 
     @app.post("/models/<name>/invoke")
     def invocations(name: str) -> Response:
-        find = partial(models.gate, name)
-        return answered(settings, lambda facts: invoke(find, settings, facts), name)
+        return answered(settings, lambda facts: _invoke(models, name, settings, room, facts), name)
 
     return app
+
+
+def _invoke(models: Models, name: str, settings: Settings, room: Room, facts: Facts) -> Response:
+    try:
+        return invoke(partial(models.gate, name), settings, room, facts)
+    except RequestError as error:
+        if error.status != 507:
+            raise
+        # The platform would take it for a lack of memory, and unload other models.
+        raise RequestError(503, str(error), retry_after=1) from error
 
 
 def _load(models: Models, settings: Settings, facts: Facts) -> Response:

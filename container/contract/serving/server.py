@@ -7,10 +7,12 @@ forked, so they share its memory, and a model that cannot be loaded ends the pro
 from __future__ import annotations
 
 import argparse
+import contextlib
 import gc
 import hashlib
 import logging
 import os
+import resource
 import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -20,11 +22,14 @@ from typing import Any
 
 from flask import Flask
 from gunicorn.app.base import BaseApplication
+from gunicorn.arbiter import Arbiter
+from gunicorn.errors import HaltServer
 
 from contract.algorithm import Algorithm
 from contract.errors import PlatformError, UserError, expected
 from contract.machine import cpus
 from contract.paths import PLATFORM_ROOT, Paths
+from contract.running.stopping import stops_wait
 from contract.serving import media
 from contract.serving.app import create_app, figures
 from contract.serving.logs import GunicornLogger, log_as_json
@@ -38,6 +43,9 @@ GRACE_SECONDS = 20
 
 KEEP_ALIVE_SECONDS = 75
 IDLE_CONNECTIONS = 1000
+_OTHER_FILES = 64
+
+_TOO_SLOW = "the model was not ready within SAGEMAKER_STARTUP_TIMEOUT seconds"
 
 Start = Callable[[], str]
 """What a worker does after the fork. It gives a name for the log."""
@@ -50,7 +58,8 @@ def main(algorithm: Algorithm, arguments: Sequence[str] | None = None) -> int:
     options = _options(algorithm, sys.argv[1:] if arguments is None else arguments)
     log_as_json(logging.INFO)
     # PID 1 gets no default actions from the kernel; gunicorn's own handlers come later.
-    signal.signal(signal.SIGTERM, _stop_early)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _stop_early)
     try:
         settings = _settings(os.environ)
         signal.signal(signal.SIGALRM, _too_slow)
@@ -59,17 +68,22 @@ def main(algorithm: Algorithm, arguments: Sequence[str] | None = None) -> int:
         app, start = (_many_models(algorithm, paths.models, settings) if settings.multi_model
                       else _one_model(algorithm, paths.model, settings))
     except Exception as error:
-        known = expected(error)
-        if known is None:
-            log.exception("cannot start: a fault of the container")
-            return 1
-        log.error("cannot start: %s", known)
-        return known.exit_status
+        return _say_why(error)
     # What is alive now lives for ever: keeping the collector away keeps the pages shared.
     gc.collect()
     gc.freeze()
     _Server(app, start, settings).run()
     return 0
+
+
+def _say_why(error: Exception) -> int:
+    """One line in the log for why there is no server; returns the exit status."""
+    known = expected(error)
+    if known is None:
+        log.exception("cannot start: a fault of the container")
+        return 1
+    log.error("cannot start: %s", known)
+    return known.exit_status
 
 
 def _one_model(algorithm: Algorithm, directory: Path, settings: Settings) -> tuple[Flask, Start]:
@@ -128,7 +142,15 @@ def _stop_early(number: int, frame: FrameType | None) -> None:
 
 
 def _too_slow(number: int, frame: FrameType | None) -> None:
-    raise PlatformError("the model was not ready within SAGEMAKER_STARTUP_TIMEOUT seconds")
+    raise PlatformError(_TOO_SLOW)
+
+
+class _Arbiter(Arbiter):  # type: ignore[misc]
+    """gunicorn's first process."""
+
+    def spawn_worker(self) -> Any:
+        with stops_wait():  # one that came now would be taken for the first process'
+            return super().spawn_worker()
 
 
 class _Server(BaseApplication):  # type: ignore[misc]
@@ -148,7 +170,13 @@ class _Server(BaseApplication):  # type: ignore[misc]
         settings = self._settings
 
         def start_worker(worker: Any) -> None:
-            log.info("worker ready: %s", self._start())
+            try:
+                name = self._start()
+            except Exception as error:
+                _say_why(error)
+                sys.exit(Arbiter.WORKER_BOOT_ERROR)
+            log.info("worker ready: %s", name)
+            shared.ready()
 
         shared = figures(self._app)
 
@@ -161,8 +189,13 @@ class _Server(BaseApplication):  # type: ignore[misc]
         def worker_gone(server: Any, worker: Any) -> None:
             shared.leave(worker.slot)
 
-        def first_ready(server: Any) -> None:
-            signal.alarm(0)
+        def no_worker_in_time(number: int, frame: FrameType | None) -> None:
+            if not shared.ever_ready:
+                log.error("cannot start: %s", _TOO_SLOW)
+                raise HaltServer(_TOO_SLOW, PlatformError.exit_status)
+
+        def listening(server: Any) -> None:  # the time goes on until a worker has warmed up
+            signal.signal(signal.SIGALRM, no_worker_in_time)
 
         return {
             "bind": f"0.0.0.0:{settings.port}",
@@ -170,7 +203,7 @@ class _Server(BaseApplication):  # type: ignore[misc]
             "worker_class": Worker,
             "threads": settings.connection_threads,
             # Beside those that a thread serves, so many may wait for their next request.
-            "worker_connections": settings.connection_threads + IDLE_CONNECTIONS,
+            "worker_connections": _connections(settings.connection_threads),
             "preload_app": True,
             # Of the worker's main loop, which never predicts: a long request cannot trip it.
             "timeout": 60,
@@ -178,7 +211,7 @@ class _Server(BaseApplication):  # type: ignore[misc]
             "keepalive": KEEP_ALIVE_SECONDS,
             "logger_class": GunicornLogger,
             "control_socket_disable": True,
-            "when_ready": first_ready,
+            "when_ready": listening,
             "pre_fork": before_fork,
             "post_fork": after_fork,
             "post_worker_init": start_worker,
@@ -187,6 +220,27 @@ class _Server(BaseApplication):  # type: ignore[misc]
 
     def load(self) -> Flask:
         return self._app
+
+    def run(self) -> None:
+        _Arbiter(self).run()
+
+
+def _connections(threads: int) -> int:
+    """How many a worker may have, so that it never runs out of descriptors.
+
+    As many files are allowed first as the system admits. A thread may have two on disk.
+    """
+    wanted = threads + IDLE_CONNECTIONS
+    needed = wanted + 2 * threads + _OTHER_FILES
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if resource.RLIM_INFINITY != soft < needed:
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (
+                needed if hard == resource.RLIM_INFINITY else min(needed, hard), hard))
+        soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY or soft >= needed:
+        return wanted
+    return max(2, (soft - _OTHER_FILES) // 3)
 
 
 def _options(algorithm: Algorithm, arguments: Sequence[str]) -> argparse.Namespace:

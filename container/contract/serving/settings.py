@@ -19,8 +19,11 @@ _MANY = 32
 """Models whose queues may be full while a ping is still answered at once."""
 
 _WHOLE_BODY_MB = 100
+_WHOLE_BODY_MB_OF_MANY = 25
+"""With many models there is no more for requests; and no more can be sent to such an endpoint."""
 _REAL_TIME_SECONDS = 60
 _BATCH_SECONDS = 3600
+_BATCH_PAYLOAD_MB = 6
 _BATCH_TOTAL_MB = 100
 """The platform's bound on MaxConcurrentTransforms times MaxPayloadInMB."""
 
@@ -58,7 +61,8 @@ class Settings:
     @property
     def whole_body(self) -> int:
         """Bytes of a body, or of an answer, in a format that has to be in memory as a whole."""
-        return min(self.max_body, _WHOLE_BODY_MB * MEGABYTE)
+        most = _WHOLE_BODY_MB_OF_MANY if self.multi_model else _WHOLE_BODY_MB
+        return min(self.max_body, most * MEGABYTE)
 
     @property
     def deadline(self) -> float:
@@ -98,7 +102,8 @@ def read_settings(environment: Mapping[str, str], processors: int) -> Settings:
                             "MODEL_SERVER_WORKERS"), processors, 1, 512)
     threads = reader.whole(("OMP_NUM_THREADS",), max(1, processors // workers), 1, 1024)
     payload = reader.whole(("SAGEMAKER_MAX_PAYLOAD_IN_MB",), None, 0, LARGEST_BODY_MB)
-    fitting = min(workers, _BATCH_TOTAL_MB // (payload or 6) or 1)
+    fitting = min(workers, _BATCH_TOTAL_MB // (payload or _BATCH_PAYLOAD_MB) or 1)
+    transforms = reader.whole(("SAGEMAKER_MAX_CONCURRENT_TRANSFORMS",), fitting, 1, 10_000)
     strategy = reader.take(("SAGEMAKER_BATCH_STRATEGY",), _strategy) or "MULTI_RECORD"
     return Settings(
         port=reader.whole(("SAGEMAKER_BIND_TO_PORT",), 8080, 1, 65535),
@@ -115,8 +120,9 @@ def read_settings(environment: Mapping[str, str], processors: int) -> Settings:
         multi_model=_truth(environment.get("SAGEMAKER_MULTI_MODEL", "")),
         batch=batch,
         batch_strategy=strategy,
-        batch_payload_mb=6 if payload is None else payload,
-        batch_transforms=reader.whole(("SAGEMAKER_MAX_CONCURRENT_TRANSFORMS",), fitting, 1, 10_000),
+        batch_payload_mb=payload if payload is not None else min(
+            _BATCH_PAYLOAD_MB, _BATCH_TOTAL_MB // transforms or 1),
+        batch_transforms=transforms,
         log_level=reader.whole(("SAGEMAKER_CONTAINER_LOG_LEVEL",), 20, 0, 50),
         temporary=environment.get("TMPDIR") or Settings.temporary,
         decided_by=reader.found,

@@ -6,6 +6,7 @@ would hold one for ever; and gunicorn's own refusals are pages of HTML that quot
 
 from __future__ import annotations
 
+import errno
 import json
 import selectors
 import socket
@@ -18,6 +19,7 @@ from gunicorn.http import errors
 from gunicorn.util import close_graceful
 from gunicorn.workers import gthread
 
+from contract.running.stopping import let_stops_come
 from contract.serving.codec import error_object
 from contract.serving.listening import close_listener
 from contract.serving.pace import PAUSE_SECONDS, PacedSocket
@@ -27,6 +29,9 @@ SILENT_SECONDS = 1.0
 
 LINGER_SECONDS = 2.0
 """After a stop signal, for a request on its way on a connection that was kept open."""
+
+SCARCE_SECONDS = 0.1
+"""Where there are no descriptors for another connection."""
 
 _REFUSALS: dict[type[Exception], tuple[int, str]] = {
     errors.LimitRequestLine: (414, "the request line is too long"),
@@ -48,6 +53,26 @@ class Worker(gthread.ThreadWorker):  # type: ignore[misc]
         gthread.DEFAULT_WORKER_DATA_TIMEOUT = SILENT_SECONDS  # there is no setting for it
         super().init_process()
 
+    def init_signals(self) -> None:
+        super().init_signals()
+        let_stops_come()
+
+    def handle_exit(self, sig: int, frame: Any) -> None:
+        # Between two events, and never in the middle of one that has looked at `alive` already.
+        self.method_queue.defer(self._begin_to_stop)
+
+    def _begin_to_stop(self) -> None:
+        self.alive = False
+
+    def accept(self, listener: socket.socket) -> None:
+        try:
+            super().accept(listener)
+        except OSError as error:
+            if error.errno not in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM):
+                raise
+            self.log.error("a connection has to wait: %s", error.strerror)
+            time.sleep(SCARCE_SECONDS)
+
     def handle(self, conn: Any) -> Any:
         if not isinstance(conn.sock, PacedSocket):
             conn.sock = PacedSocket(conn.sock)
@@ -55,7 +80,10 @@ class Worker(gthread.ThreadWorker):  # type: ignore[misc]
             for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
                 conn.sock.setsockopt(socket.SOL_SOCKET, option, struct.pack("ll", PAUSE_SECONDS, 0))
         conn.sock.begin()
-        keep = super().handle(conn)
+        keep = super().handle(conn) and not conn.sock.abandoned
+        while keep is True and conn.parser.unreader.buf.tell():  # there is another one already
+            conn.sock.begin()
+            keep = super().handle(conn) and not conn.sock.abandoned
         if not keep:
             # gunicorn gives the client two seconds to close first. In its main loop, where it would
             # do so, nobody else is accepted or heard meanwhile.

@@ -69,7 +69,7 @@ def _load_tensors(path: Path) -> Any:
         try:
             _check_pickles(content)
             return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
-        except MemoryError:
+        except (MemoryError, torch.OutOfMemoryError):
             raise
         except Exception as error:  # the loader raises nearly anything for what it refuses
             raise UserError(f"{path.name}: refused, it is damaged or holds more than tensors and "

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from torch import Tensor, nn
 
 Ids = npt.NDArray[np.int32]
@@ -37,3 +39,18 @@ class Network(nn.Module):
             lengths: of each review without padding, at least 1, shape (batch,), int64.
         """
         raise NotImplementedError
+
+
+@contextmanager
+def memory_errors() -> Iterator[None]:
+    """PyTorch's own words for a lack of memory become Python's.
+
+    Raises:
+        MemoryError: there is not enough, of whatever processor.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        if isinstance(error, torch.OutOfMemoryError) or "allocate memory" in str(error):
+            raise MemoryError from error
+        raise

@@ -15,6 +15,7 @@ import pytest
 from contract.errors import RequestError, UserError
 from contract.serving.bodies import IN_MEMORY, Incoming, Spool
 from contract.serving.gate import Deadline
+from contract.serving.room import Room
 from executables import PATIENCE
 
 LONG = IN_MEMORY + 1
@@ -47,6 +48,33 @@ def test_only_what_is_long_is_on_disk_and_it_has_no_name(tmp_path: Path, size: i
         spool.write(b"a" * size)
         assert (on_disk(tmp_path), os.listdir(tmp_path)) == (files, [])
         assert (spool.size, b"".join(spool.emptied())) == (size, b"a" * size)
+    assert on_disk(tmp_path) == 0
+
+
+def test_all_bodies_together_are_in_memory_only_up_to_a_bound(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Spool, "_memory", Room(25))
+    spools = [Spool(str(tmp_path)) for _ in range(4)]
+    for _ in range(2):
+        for spool in spools:
+            spool.write(b"0123456789")
+    assert on_disk(tmp_path) == 3  # the third had no room, and then the first two had none for more
+    assert [spool.rewound().read() for spool in spools] == [2 * b"0123456789"] * 4
+    for spool in spools:
+        spool.close()
+    assert on_disk(tmp_path) == 0
+    with Spool(str(tmp_path)) as spool:
+        spool.write(b"a" * 25)
+        assert on_disk(tmp_path) == 0
+
+
+def test_an_answer_that_is_left_half_way_leaves_no_file(tmp_path: Path) -> None:
+    spool = Spool(str(tmp_path))
+    spool.write(b"a" * LONG)
+    pieces = spool.emptied()
+    next(pieces)
+    assert on_disk(tmp_path) == 1
+    pieces.close()  # type: ignore[attr-defined] # it is a generator
     assert on_disk(tmp_path) == 0
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import json
+import tracemalloc
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -140,6 +141,50 @@ def test_a_body_that_is_not_what_its_type_says_is_the_callers_fault(
         media: str, body: bytes, words: str) -> None:
     with pytest.raises(UserError, match=words):
         decode(body, media)
+
+
+def _header(descr: str, shape: tuple[int, ...]) -> bytes:
+    """An array of which only the head is there."""
+    buffer = io.BytesIO()
+    np.lib.format.write_array_header_1_0(
+        buffer, {"descr": descr, "fortran_order": False, "shape": shape})
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("body", [
+    _header("<f8", (300_000_000, 0)), _header("|i1", (300_000_000, 0)),
+    _header("<f8", (10**12,)), _header("<f8", (2**62, 2**62)), _header("<f8", (-1, 3)),
+    _header("|i1", (1, codec.WIDEST_ROW + 1)) + bytes(codec.WIDEST_ROW + 1),
+], ids=["rows of nothing", "the same in bytes", "more than there is", "more than can be counted",
+        "less than nothing", "a row too wide"])
+def test_an_array_of_a_few_bytes_takes_little_memory(body: bytes) -> None:
+    tracemalloc.start()
+    try:
+        with pytest.raises(UserError, match="not a NumPy array of numbers"):
+            decode(body, NUMPY)
+        assert tracemalloc.get_traced_memory()[1] < 10 * 2**20
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_long_array_is_read_a_piece_at_a_time() -> None:
+    buffer = io.BytesIO()
+    np.save(buffer, np.ones((2_000_000, 1), np.int8))
+    buffer.seek(0)
+    tracemalloc.start()
+    try:
+        request = codec.decode(buffer, MediaType(NUMPY, NUMPY), batch=False)
+        assert sum(map(len, request.pieces)) == 2_000_000
+        assert tracemalloc.get_traced_memory()[1] < 20 * 2**20
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_document_of_too_many_values_is_413_and_says_what_to_send() -> None:
+    body = b"[" + b"[]," * (codec.MOST_VALUES // 2) + b"[]]"
+    with pytest.raises(RequestError, match="application/jsonlines") as raised:
+        decode(body, JSON)
+    assert raised.value.status == 413
 
 
 def test_a_numpy_body_with_a_pickle_inside_is_refused() -> None:

@@ -67,3 +67,36 @@ def test_each_request_has_its_own_time(pair: tuple[socket.socket, PacedSocket],
     clock.now += pace.PAUSE_SECONDS + 1
     pair[1].begin()
     assert receive(pair, 1) == 1
+
+
+def test_a_reader_that_takes_an_answer_drop_by_drop_is_given_up(
+        pair: tuple[socket.socket, PacedSocket], clock: Clock,
+        monkeypatch: pytest.MonkeyPatch) -> None:
+    client, server = pair
+    sent = server.send
+
+    def slowly(data: memoryview, *flags: int) -> int:
+        clock.now += 1
+        client.recv(sent(data[:1000], *flags))
+        return min(1000, len(data))
+
+    monkeypatch.setattr(server, "send", slowly)
+    server.sendall(b"a" * 8000)
+    with pytest.raises(BlockingIOError, match="reads too slowly"):
+        server.sendall(b"a" * 8000)
+
+
+def test_a_long_answer_may_take_as_long_as_its_length_admits(
+        pair: tuple[socket.socket, PacedSocket], clock: Clock,
+        monkeypatch: pytest.MonkeyPatch) -> None:
+    client, server = pair
+    clock.now += 1000  # of predicting: that is not the reader's time
+    sent = server.send
+
+    def at_the_slowest_pace(data: memoryview, *flags: int) -> int:
+        clock.now += 1
+        client.recv(sent(data[:pace.SLOWEST_READER], *flags))
+        return min(pace.SLOWEST_READER, len(data))
+
+    monkeypatch.setattr(server, "send", at_the_slowest_pace)
+    server.sendall(b"a" * 100 * pace.SLOWEST_READER)

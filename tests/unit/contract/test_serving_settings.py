@@ -143,6 +143,13 @@ def test_concurrent_payloads_stay_within_the_bound_of_the_platform(payload: str,
     assert 1 <= transforms <= processors
 
 
+@pytest.mark.parametrize(("transforms", "megabytes"), [("20", 5), ("33", 3), ("300", 1), ("2", 6)])
+def test_payloads_are_smaller_where_many_are_asked_for_at_once(transforms: str,
+                                                               megabytes: int) -> None:
+    asked = read_settings({"SAGEMAKER_MAX_CONCURRENT_TRANSFORMS": transforms}, 2)
+    assert (asked.batch_transforms, asked.batch_payload_mb) == (int(transforms), megabytes)
+
+
 @pytest.mark.parametrize(("raw", "processes"), [("true", 1), ("True", 1), ("false", 3), ("", 3)])
 def test_many_models_are_served_by_one_process(raw: str, processes: int) -> None:
     settings = read_settings({"SAGEMAKER_MULTI_MODEL": raw, "SAGEMAKER_MODEL_SERVER_WORKERS": "3"},

@@ -206,9 +206,9 @@ def test_a_stop_while_it_writes_takes_back_what_is_written(
     assert lines(out) == []
 
 
-@pytest.mark.parametrize("options", [{"format": "csv", "seed": 9}, {"validation_fraction": 0}])
+@pytest.mark.parametrize("options", [{"format": "csv", "seed": "9"}, {"validation_fraction": "0"}])
 def test_a_run_in_a_tree_that_was_used_leaves_its_own_splits_only(
-    options: dict[str, object], tmp_path: Path
+    options: dict[str, Any], tmp_path: Path
 ) -> None:
     write_table(tmp_path)
     (tmp_path / "out-1" / "train").mkdir(parents=True)
