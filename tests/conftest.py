@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import shutil
+import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -32,6 +33,15 @@ NOISY: dict[str, Any] = {"deadline": None, "suppress_health_check": [HealthCheck
 settings.register_profile("repeatable", derandomize=True, **NOISY)
 settings.register_profile("search", max_examples=3000, **NOISY)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
+
+
+def pytest_configure() -> None:
+    """Programs that tests interrupt must not inherit that nobody minds: so it is in a background.
+
+    A shell has those that it starts with `&` ignore SIGINT, and all that they start.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -36,12 +36,15 @@ def test_plain_text_is_one_review_a_line(batch_client: FlaskClient,
     assert answer.text == "1\n0\n1\n"
 
 
-def test_a_line_that_is_not_utf8_does_not_fail_its_neighbours(batch_client: FlaskClient,
-                                                              reviews: dict[str, str]) -> None:
-    good = reviews["negative"].encode()
-    answer = batch_client.post("/invocations", data=good + b"\ncaf\xe9\n" + good,
-                               content_type="text/plain")
-    assert answer.text == "0\nERROR\n0\n"
+@pytest.mark.parametrize(("charset", "bad"), [
+    ("", b"caf\xe9"), ("; charset=utf-8", b"caf\xe9"), ("; charset=us-ascii", b"caf\xe9"),
+    ("; charset=windows-1252", b"caf\x81"), ("; charset=utf-8", b"\xed\xb3\xa9")])
+def test_a_line_of_another_charset_does_not_fail_its_neighbours(
+        batch_client: FlaskClient, charset: str, bad: bytes) -> None:
+    answer = batch_client.post("/invocations", data=b"A dull film\n" + bad + b"\nA dull film",
+                               content_type=f"text/plain{charset}")
+    first, second, third = answer.text.splitlines()
+    assert (first, second) == (third, "ERROR") != (second, second)
 
 
 @pytest.mark.parametrize(("media", "body"), [

@@ -15,6 +15,7 @@ from safetensors.torch import load, save
 
 from executables import LSTM, lay_out, until
 from faults.nursery import Life, Nursery
+from sentiment.learning.snapshot import FORMAT
 
 
 @pytest.fixture(scope="module")
@@ -35,6 +36,8 @@ def interrupted(uninterrupted: Path, nursery: Nursery,
     with nursery.life(root, "--checkpoint-seconds", "0") as life:
         until(lambda: len(list((root / "checkpoints").glob("checkpoint-*"))) >= 2, "no checkpoint")
         life.kill()
+    for one_too_many in checkpoints(root)[2:]:  # killed when it was about to remove it
+        one_too_many.unlink()
     return root
 
 
@@ -98,7 +101,7 @@ SPOILT: dict[str, tuple[Callable[[Path], object], str]] = {
     "a directory": (replaced(Path.mkdir), "is damaged"),
     "a pipe": (replaced(os.mkfifo), "is damaged"),
     "a link to nowhere": (replaced(lambda path: path.symlink_to("nowhere")), "is damaged"),
-    "a later format": (of_a_later_format, "its format is 99, and this image reads 1"),
+    "a later format": (of_a_later_format, f"its format is 99, and this image reads {FORMAT}"),
     "no checkpoint": (of_other_things, "not a usable checkpoint"),
 }
 

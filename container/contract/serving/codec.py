@@ -173,10 +173,10 @@ def _decode_numpy(body: bytes) -> Request:
         # Looked at before anything is allocated: a few bytes can say that there is a terabyte.
         if len(shape) not in (1, 2) or kind.kind not in "iuf":
             raise ValueError("expected rows of numbers")
-        if not 0 < shape[-1] <= WIDEST_ROW and math.prod(shape[:-1]):
+        numbers: int = math.prod(shape)
+        if not 0 < shape[-1] <= WIDEST_ROW and shape[0]:
             raise ValueError(f"its rows have {shape[-1]} numbers; send 1 to {WIDEST_ROW}")
-        size: int = kind.itemsize
-        if len(body) - stream.tell() != size * math.prod(shape):
+        if len(body) - stream.tell() != numbers * kind.itemsize:
             raise ValueError("it has not as many bytes as its head says")
         rows = np.atleast_2d(np.frombuffer(body, kind, offset=stream.tell()).reshape(
             shape, order="F" if by_column else "C"))

@@ -41,7 +41,8 @@ class Stream:
         whole = records is csv_rows
         self._text = io.TextIOWrapper(
             body, "utf-8-sig" if media.charset == "utf-8" else media.charset,
-            "surrogateescape" if media.charset == "utf-8" and not whole else "strict",
+            # Of UTF-16 nobody knows where a line ends behind bytes that are none.
+            "strict" if whole or media.charset.startswith("utf-16") else "surrogateescape",
             # CSV ends a row at any line end, the platform a line at a line feed alone.
             newline="" if whole else "\n")
         self.characters = 0
@@ -87,7 +88,7 @@ class Stream:
             if len(line) == LONGEST_LINE and not line.endswith("\n"):
                 yield UserError(_TOO_LONG)
             elif _has_bad_bytes(line):
-                yield UserError("the line is not UTF-8")
+                yield UserError(f"the line is not {self._charset.upper()}")
             else:
                 yield line.removesuffix("\n").removesuffix("\r")
 
