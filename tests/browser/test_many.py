@@ -109,7 +109,7 @@ def test_a_busy_server_is_given_the_time_it_asks_for(
     while "waiting" not in detail.inner_text():  # it is drawn a moment later
         page.clock.run_for(50)
     assert detail.inner_text() == "0 of 2 · The server is not ready: waiting 6 s"
-    page.clock.fast_forward(5000)
+    page.clock.fast_forward(4000)
     assert sent == []
     page.clock.fast_forward(2000)
     page.clock.resume()
