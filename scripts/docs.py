@@ -14,14 +14,14 @@ PAGE = ROOT / "docs" / "hyperparameters.md"
 def page() -> str:
     """The page as text."""
     from contract.inputs.hyperparameters import markdown_table
-    from sentiment.hyperparameters import HYPERPARAMETERS, METRICS
+    from plug import ALGORITHM
 
     metrics = "\n".join(
         f"| `{metric.name}` | {metric.help} | {'yes' if metric.objective else ''} | "
-        f"`{metric.regex.replace('|', chr(92) + '|')}` |" for metric in METRICS)
+        f"`{metric.regex.replace('|', chr(92) + '|')}` |" for metric in ALGORITHM.metrics)
     return f"""# Hyperparameters and metrics
 
-Made by `make docs` from `container/sentiment/hyperparameters.py`; do not edit by hand.
+Made by `make docs` from what the algorithm in `container/plug.py` declares; do not edit by hand.
 
 A dash and an underscore are the same in a name. Values may come in any of the notations that
 SageMaker's clients use: `0.1`, `"0.1"`, `True`, `true`, `None`, `null`, `7.0` for a whole number.
@@ -29,13 +29,12 @@ Unknown names and impossible values end the job at once, all of them named in on
 that the platform and its clients add for themselves (`_...`, `sagemaker_...`) are passed over.
 `train --describe` prints all of this as JSON, for scripts.
 
-{markdown_table(HYPERPARAMETERS)}
+{markdown_table(ALGORITHM.hyperparameters)}
 "tune" says that a tuning job may vary it, "log" on a logarithmic scale.
 
 ## Metrics
 
-Printed on standard output after every epoch, and once more at the end for the model that was saved,
-so that the last value of each metric belongs to the artifact.
+Printed on standard output while it learns; the last value of each is the one to go by.
 
 | name | what it is | objective | regular expression for `MetricDefinitions` |
 | --- | --- | --- | --- |

@@ -24,14 +24,15 @@ install() { "$python" -m pip install --retries 2 "$@"; }
 locked() { install --no-deps --only-binary :all: --require-hashes --requirement "$@"; }
 
 locked "$here/requirements.lock"
+torch=$(grep '^torch==' "$here/requirements.txt") || local=none # another algorithm's list
 case "$(uname -sm)$local" in
+    *none) ;;
     "Linux x86_64+cpu")
         locked "$here/requirements-torch-cpu.lock" ${index:+--extra-index-url "$index"} ;;
     "Linux x86_64")
         locked "$here/requirements-torch-cuda.lock" ${index:+--extra-index-url "$index"} ;;
     *) # of other machines' builds the version is pinned and no hash
-        install ${index:+--extra-index-url "$index"} \
-            "$(grep '^torch==' "$here/requirements.txt")$local" ;;
+        install ${index:+--extra-index-url "$index"} "$torch$local" ;;
 esac
 for file in "$@"; do
     install --requirement "$file"

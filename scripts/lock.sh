@@ -22,9 +22,9 @@ export MACOSX_DEPLOYMENT_TARGET=14.0
 compile requirements.txt requirements.lock --python-platform macos --python-version 3.11.5 \
     --no-emit-package torch "$@"
 
+torch=$(grep '^torch==' requirements.txt) || exit 0 # nothing else has builds of its own
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
-torch=$(grep '^torch==' requirements.txt)
 
 # The CUDA build, and what only it brings.
 echo "$torch" >"$folder/torch.txt"

@@ -35,7 +35,7 @@ class Trained:
     model: str
     """S3 URI of its `model.tar.gz`."""
     metrics: dict[str, float]
-    """The last value of each, which belongs to the model."""
+    """The last value of each: as the model was last measured."""
     billable_seconds: int
     """Of one instance."""
 

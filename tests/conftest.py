@@ -16,8 +16,8 @@ from hypothesis import HealthCheck, settings
 
 from executables import CONTAINER, lay_out, train
 from image.engine import Engine, Image, mount
+from plug import ALGORITHM
 from rating import extremes
-from sentiment.plugin import ALGORITHM
 
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLE = ROOT / "examples" / "naive_bayes"

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from contract.training import main
+from plug import ALGORITHM
 from sentiment import job
-from sentiment.plugin import ALGORITHM
 
 QUICK = {"epochs": "3", "batch_size": "32", "seed": "5"}
 LSTM = {"architecture": "lstm", "hidden_dim": "8", "embedding_dim": "6", "vocab_size": "400",

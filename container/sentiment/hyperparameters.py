@@ -82,8 +82,9 @@ METRICS = (
     Metric("validation:loss", "the same on the validation reviews", objective=True),
     Metric("validation:accuracy", "share of validation reviews with the right label",
            objective=True),
-    Metric("validation:best_accuracy", "the best so far, which is the saved model's",
-           objective=True),
+    Metric("validation:best_accuracy", "the best so far of a round, and at the end that of the "
+           "model as it was last measured: of `ngrams`, before its last round has learned from "
+           "the reviews set aside as well", objective=True),
     Metric("test:loss", "mean cross entropy on the test channel, once, at the end"),
     Metric("test:accuracy", "share of test reviews with the right label, once, at the end"),
     Metric("epoch", "epochs that are complete"),

@@ -121,7 +121,11 @@ def _save(job: TrainingJob, prepared: Prepared, learned: Learned, stopped: bool)
 
 def _finish(job: TrainingJob, prepared: Prepared, learned: Learned, device: Device,
             group: Group, stopped: bool) -> None:
-    """Print the metrics of the model that was saved, so that the last value of each is its own."""
+    """Print the metrics of the model as it was last measured, so that those come last.
+
+    That is the model that was saved, but for a last round of `ngrams`, which nothing is left to
+    measure by; the test reviews are asked of the model that was saved.
+    """
     final = dict(learned.metrics)
     if not final and prepared.validation.total:
         # Stopped in its first epoch; whoever tunes wants to know the objective all the same (T28).

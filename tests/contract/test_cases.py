@@ -27,9 +27,14 @@ def shape(value: object) -> object:
     return "text" if isinstance(value, str) else "number"
 
 
+EXPLAINED = "explained"
+"""What only the algorithm sentiment answers."""
+
+
 @pytest.mark.parametrize(("algorithm", "name"), [
-    *(("sentiment", name) for name in NAMES),
-    *(("naive_bayes", name) for name in NAMES if name != "explained"),
+    ("sentiment", EXPLAINED),
+    *((algorithm, name) for algorithm in ("plugged", "example")
+      for name in NAMES if name != EXPLAINED),
 ], indirect=["algorithm"])
 def test_the_answer_has_the_shape_that_clients_rely_on(client: FlaskClient, name: str) -> None:
     request = (CASES / f"{name}.request.json").read_bytes()

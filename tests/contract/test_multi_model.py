@@ -18,7 +18,7 @@ from contract.serving.models import PAGE, RESERVE, Models
 from contract.serving.multimodel import LONGEST_NAME, create_models_app
 from contract.serving.settings import read_settings
 from naive_bayes import ALGORITHM as EXAMPLE
-from sentiment.plugin import ALGORITHM
+from plug import ALGORITHM
 from shelf import Shelf, load_body, names, route
 
 MakeClient = Callable[..., FlaskClient]
@@ -36,9 +36,9 @@ HOSTILE = ["a/b", "/", "//", "/a", "a/", ".", "..", "../..", "../../etc/passwd",
 @pytest.fixture
 def plug(algorithm: str, request: pytest.FixtureRequest) -> tuple[Algorithm, Path]:
     """A real algorithm, and the directory of its small model."""
-    if algorithm == "sentiment":
-        return ALGORITHM, request.getfixturevalue("small_model")
-    return EXAMPLE, request.getfixturevalue("small_naive_bayes")
+    if algorithm == "example":
+        return EXAMPLE, request.getfixturevalue("small_naive_bayes")
+    return ALGORITHM, request.getfixturevalue("small_model")
 
 
 @pytest.fixture

@@ -30,9 +30,9 @@ from hosting import (
     models,
     targets,
 )
+from plug import ALGORITHM
 from rating import accuracy
 from runtime_standin import Runtime
-from sentiment.plugin import ALGORITHM
 
 PREFIX = f"s3://{BUCKET}/models/{PROJECT}/"
 REVIEWS = list(corpus.reviews(40, 5))

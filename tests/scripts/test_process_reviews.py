@@ -20,9 +20,9 @@ from moto.sagemaker.models import SageMakerModelBackend
 import corpus
 from accounts import ACCOUNT, BUCKET, PROJECT, Script
 from executables import running
+from plug import ALGORITHM
 from processing_platform import Platform, run_jobs, say
 from rating import accuracy
-from sentiment.plugin import ALGORITHM
 
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/{PROJECT}-processing"
 GIVEN = ("--image", "image:cpu", "--role", ROLE)

@@ -37,7 +37,7 @@ from sagemaker.train.tuner import HyperparameterTuner
 from accounts import ACCOUNT, BUCKET, PROJECT, REGION
 from contract.inputs.hyperparameters import resolve
 from contract.training import describe
-from sentiment.plugin import ALGORITHM
+from plug import ALGORITHM
 
 IMAGE = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/{PROJECT}:cpu"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/{PROJECT}-training"

@@ -29,7 +29,7 @@ import corpus
 from contract.algorithm import Predictor
 from executables import free_port
 from image.engine import Engine, Image
-from sentiment.plugin import ALGORITHM
+from plug import ALGORITHM
 
 # The SDK leaves the pipes of the programs that it starts to the garbage collector.
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")

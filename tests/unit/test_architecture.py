@@ -19,7 +19,10 @@ MODULES = sorted(CONTAINER.rglob("*.py"))
 SCRIPTS = [CONTAINER / "train", CONTAINER / "serve", CONTAINER / "process"]
 DESIGN = Path(__file__).parents[2] / "docs" / "design.md"
 EXAMPLE = Path(__file__).parents[2] / "examples" / "naive_bayes"
-ALGORITHMS = {"sentiment", "naive_bayes", "plug"}
+PACKAGES = {path.name for path in CONTAINER.iterdir() if (path / "__init__.py").is_file()}
+OURS = sorted(PACKAGES - {"contract"})
+"""The algorithm's package, or packages."""
+ALGORITHMS = {*OURS, "naive_bayes", "plug"}
 HTTP = {"flask", "gunicorn", "werkzeug"}
 HEAVY = {"torch", "nltk", "bs4", "safetensors"}
 
@@ -64,7 +67,7 @@ def _room(name: str) -> str:
 
 def _written_rooms() -> dict[str, set[str]]:
     """Rooms in the order of docs/design.md, and what it says that each imports."""
-    rows = re.findall(r"^\| `((?:contract|sentiment)/\w+/?)` \|.*\| (.+) \|$",
+    rows = re.findall(rf"^\| `((?:{'|'.join(sorted(PACKAGES))})/\w+/?)` \|.*\| (.+) \|$",
                       DESIGN.read_text(encoding="utf-8"), re.MULTILINE)
     return {room: {_full(name, room) for name in names.split(", ") if name != "nothing"}
             for room, names in rows}
@@ -83,7 +86,7 @@ def _imported_rooms() -> dict[str, set[str]]:
         name = _name(path).removesuffix(".py").replace("/", ".")
         if name.count(".") and not name.endswith("__init__"):
             rooms = {_room(full) for full in _imports(path)
-                     if full.partition(".")[0] in ("contract", "sentiment")}
+                     if full.partition(".")[0] in PACKAGES}
             found.setdefault(_room(name), set()).update(rooms - {_room(name)})
     return found
 
@@ -109,7 +112,7 @@ def test_only_serving_knows_http(path: Path) -> None:
     assert not _roots(path) & HTTP
 
 
-@pytest.mark.parametrize("path", _in("sentiment"), ids=_name)
+@pytest.mark.parametrize("path", [path for name in OURS for path in _in(name)], ids=_name)
 def test_the_algorithm_knows_nothing_of_serving(path: Path) -> None:
     assert not [name for name in _imports(path) if name.startswith("contract.serving")]
 
@@ -121,12 +124,20 @@ def test_the_executables_take_their_algorithm_from_one_place(path: Path) -> None
 
 
 def test_one_line_chooses_the_algorithm() -> None:
-    assert list(_imports(CONTAINER / "plug.py")) == ["sentiment.plugin.ALGORITHM"]
-    assert list(_imports(EXAMPLE / "plug.py")) == ["naive_bayes.ALGORITHM"]
+    for plug in (CONTAINER / "plug.py", EXAMPLE / "plug.py"):
+        [name] = _imports(plug)
+        assert name.endswith(".ALGORITHM")
+
+
+@pytest.mark.parametrize("path", [
+    path for folder in ("contract", "unit/contract") for path in sorted(
+        (CONTAINER.parent / "tests" / folder).glob("*.py"))], ids=lambda path: path.name)
+def test_tests_of_the_shell_know_no_algorithm_of_ours(path: Path) -> None:
+    assert not _roots(path) & set(OURS)
 
 
 def test_the_example_stands_on_the_contract_alone_and_is_small() -> None:
-    assert "sentiment" not in _roots(EXAMPLE / "naive_bayes.py")
+    assert not _roots(EXAMPLE / "naive_bayes.py") & set(OURS)
     lines = [path.read_text().count("\n") for path in EXAMPLE.iterdir() if path.is_file()]
     assert sum(lines) < 150
 
@@ -156,13 +167,11 @@ def test_the_environment_is_read_at_the_doors_only(path: Path) -> None:
 
 
 @pytest.mark.parametrize(("module", "absent"), [
-    ("contract.serving.app", {"torch", "sentiment"}),
-    ("contract.serving.server", {"torch", "sentiment"}),
-    ("contract.training", {"torch", "sentiment", "flask", "gunicorn"}),
-    ("contract.processing", {"torch", "sentiment", "flask", "gunicorn"}),
-    ("sentiment.plugin", {"torch", "numpy", "nltk", "bs4", "flask"}),
-    ("sentiment.processing.splits", {"torch", "nltk", "bs4", "flask"}),
-    ("sentiment.artifacts.artifact", {"nltk", "bs4", "flask", "gunicorn"}),
+    ("contract.serving.app", HEAVY | {*OURS}),
+    ("contract.serving.server", HEAVY | {*OURS}),
+    ("contract.training", HEAVY | HTTP | {*OURS}),
+    ("contract.processing", HEAVY | HTTP | {*OURS}),
+    ("plug", HEAVY | HTTP | {"numpy"}),
 ])
 def test_an_import_brings_no_more_than_it_needs(
     module: str, absent: set[str], tmp_path: Path

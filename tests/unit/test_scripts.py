@@ -16,7 +16,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPTS = sorted([*ROOT.glob("scripts/*.sh"), *ROOT.glob("local_test/*.sh"),
                   ROOT / "container" / "entrypoint", ROOT / ".ci" / "run"])
-PROGRAMS = [*SCRIPTS, ROOT / "container" / "train", ROOT / "container" / "serve"]
+PROGRAMS = [*SCRIPTS, *(ROOT / "container" / name for name in ("train", "serve", "process"))]
 
 # Variables that `make test` or the user may have set, and that change what is tested here.
 OURS = ("IMAGE", "TORCH_LOCAL", "TORCH_INDEX", "MAKEFLAGS", "MAKELEVEL", "MFLAGS")
@@ -141,6 +141,13 @@ def _wheel(folder: Path, name: str, version: str) -> str:
                                          "Root-Is-Purelib: true\nTag: py3-none-any\n")
         wheel.writestr(f"{about}/RECORD", "")
     return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_install_takes_no_torch_where_none_is_wanted(checkout: Checkout) -> None:
+    wanted = checkout.root / "requirements.txt"
+    wanted.write_text("\n".join(line for line in wanted.read_text().splitlines()
+                                if not line.startswith("torch==")))
+    assert _install(checkout) == [f"{LOCKED}requirements.lock"]
 
 
 @pytest.mark.parametrize(("digest", "status", "words"), [

@@ -18,7 +18,7 @@ from cloud.waiting import stopped_by_interrupt, wait
 
 from contract.errors import UserError
 from contract.inputs import hyperparameters
-from sentiment.plugin import ALGORITHM
+from plug import ALGORITHM
 
 TASKS = tuple(ALGORITHM.tasks)
 LOG_GROUP = "/aws/sagemaker/ProcessingJobs"

@@ -13,7 +13,7 @@ from cloud.errors import ScriptError
 from contract import training
 from contract.errors import UserError
 from contract.inputs import hyperparameters
-from sentiment.plugin import ALGORITHM
+from plug import ALGORITHM
 
 
 def describe() -> dict[str, Any]:

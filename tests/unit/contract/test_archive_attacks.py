@@ -14,13 +14,8 @@ import pytest
 import contract.inputs.archives
 from attacks import BOMBS, DAMAGED, ENDLESS, LINKS, OUTSIDE, SPARSE, TWICE
 from contract.errors import UserError
-from contract.inputs.jobconfig import Channel
-from sentiment.reviews.sources import find_sources
 
 Unpack = Callable[[Path, Path], object]
-
-HARMLESS = ("nothing", "a header of pax that lies about its length")
-"""What training may take for an archive of nothing, or of an empty file."""
 
 MEMORY = 10 * 2**20
 """Bytes of Python's own; each archive is of some kilobytes, and says that it is of far more."""
@@ -101,33 +96,3 @@ def test_an_end_is_an_end(place: Path, content: bytes, unpack: Unpack) -> None:
 @pytest.mark.parametrize("content", TWICE.values(), ids=TWICE)
 def test_a_path_that_comes_twice_is_refused(place: Path, content: bytes, unpack: Unpack) -> None:
     assert "twice" in _refusal(place, content, unpack)
-
-
-@pytest.mark.parametrize("content", (OUTSIDE | LINKS).values(), ids=OUTSIDE | LINKS)
-def test_training_reads_an_archive_and_unpacks_nothing(place: Path, content: bytes) -> None:
-    archive = _lay(place, content)
-    before = set(place.rglob("*"))
-    read = [source.read() for source in find_sources(Channel("train", archive.parent))]
-    assert set(place.rglob("*")) == before
-    assert all(set(content) == {0} for content in read)  # and no password
-
-
-@pytest.mark.parametrize(("content", "words"), [
-    *((content, "is a sparse file") for content in SPARSE.values()),
-    *((BOMBS[name], "damaged or cut off") for name in (
-        "a header of pax of 30 MB", "a name of 10 MB", "zeros packed twice")),
-    *((content, "damaged or cut off") for content in ENDLESS.values()),
-    *((DAMAGED[name], "damaged or cut off|sparse") for name in DAMAGED if name not in HARMLESS),
-], ids=[*SPARSE, "a large header", "a large name", "packed twice", *ENDLESS,
-        *(name for name in DAMAGED if name not in HARMLESS)])
-@pytest.mark.timeout(60)
-def test_training_refuses_in_little_memory(place: Path, content: bytes, words: str) -> None:
-    archive = _lay(place, content)
-    tracemalloc.start()
-    try:
-        with pytest.raises(UserError, match=words):
-            for source in find_sources(Channel("train", archive.parent)):
-                source.read()
-        assert tracemalloc.get_traced_memory()[1] < MEMORY
-    finally:
-        tracemalloc.stop()

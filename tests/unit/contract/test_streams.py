@@ -70,9 +70,17 @@ def test_blank_rows_count_unless_nothing_follows() -> None:
     assert [list(piece) for piece in request.pieces] == [[[], ["1"], [], [], ["2"]]]
 
 
-@pytest.mark.parametrize(("media", "batch"), TYPES)
-@pytest.mark.parametrize("charset", ["utf-16", "cp1252", "ascii"])
+@pytest.mark.parametrize(("media", "batch", "charset"), [
+    *((*kind, "utf-16") for kind in TYPES), (CSV, False, "cp1252"), (CSV, False, "ascii")])
 def test_wrong_bytes_of_a_stated_charset_are_the_callers_fault(media: str, batch: bool,
                                                                charset: str) -> None:
     with pytest.raises(UserError, match=f"not {charset}"):
         read(b"1\n\x81\xd8\x00\x81", media, batch=batch, charset=charset)
+
+
+@pytest.mark.parametrize(("media", "batch"), [kind for kind in TYPES if kind != (CSV, False)])
+@pytest.mark.parametrize("charset", ["cp1252", "ascii", "utf-8"])
+def test_where_each_line_stands_alone_wrong_bytes_spoil_their_line(media: str, batch: bool,
+                                                                   charset: str) -> None:
+    [piece] = read(b"1\n\x81\xd8\x00\x81\n2", media, batch=batch, charset=charset)
+    assert [str(record) for record in piece] == ["1", "ERROR", "2"]

@@ -23,7 +23,7 @@ from sentiment.models.batches import MICRO_BATCH
 from sentiment.predictor import SentimentPredictor
 from sentiment.text.classic import Classic
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture

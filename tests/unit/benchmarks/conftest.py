@@ -1,0 +1,3 @@
+from __future__ import annotations
+
+from learned import trained as trained
