@@ -53,6 +53,17 @@ def values(log: str, regex: str) -> list[float]:
     return [float(match[1]) for line in log.splitlines() if (match := re.search(regex, line))]
 
 
+def test_the_log_has_every_setting_as_it_was_used(root: Path, finished: Trained,
+                                                  description: dict[str, Any]) -> None:
+    [said] = re.findall(r"settings with all defaults: ({.*})$", finished.log, re.MULTILINE)
+    settings = json.loads(said)
+    assert {*settings} == {row["name"] for row in description["hyperparameters"]}
+    assert None not in settings.values() and "auto" not in (settings["text"],
+                                                            settings["architecture"])
+    model = json.loads((root / "model" / "model.json").read_text())
+    assert settings == model["training"]["hyperparameters"]
+
+
 def test_every_published_expression_finds_its_metric(finished: Trained,
                                                      description: dict[str, Any]) -> None:
     definitions = description["metric_definitions"]

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
+CONTRACT = ROOT / "docs" / "contract.md"
 
 
 def test_hyperparameter_page_is_made_from_the_declaration() -> None:
@@ -26,6 +27,41 @@ def test_links_lead_to_files_that_exist(page: Path) -> None:
     targets = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text())
     missing = [target for target in targets if not (page.parent / target).exists()]
     assert missing == []
+
+
+def _rows() -> dict[str, str]:
+    """Of docs/contract.md, by their numbers."""
+    return dict(re.findall(r"^\| ([A-Z]\d+) (\|.*\|)$", CONTRACT.read_text(), re.MULTILINE))
+
+
+def test_requirements_are_numbered_without_a_gap() -> None:
+    numbers: dict[str, list[int]] = {}
+    for name in _rows():
+        numbers.setdefault(name[0], []).append(int(name[1:]))
+    assert {*numbers} == {*"TDSMBPKLNI"}
+    assert all(found == [*range(1, len(found) + 1)] for found in numbers.values())
+
+
+def test_every_requirement_names_tests_that_exist_or_says_why_not() -> None:
+    for name, row in _rows().items():
+        links = re.findall(r"\[([^]]+)\]\(\.\./(tests/[^)]+)\)", row)
+        assert links or name == "S23", name
+        for words, file in links:
+            assert f"def test_{words.replace(' ', '_')}(" in (ROOT / file).read_text(), (name, words)
+
+
+def test_every_requirement_that_the_code_names_is_there() -> None:
+    named = set()
+    sources = [path for folder in ("container", "scripts", "lambda", "local_test", "tests")
+               for path in (ROOT / folder).rglob("*") if path.suffix in ("", ".py", ".sh", ".yaml")]
+    number = r"[TDSMBPKLNI]\d{1,2}"
+    for path in [ROOT / "Dockerfile", *filter(Path.is_file, sources)]:
+        text = path.read_text(errors="replace")
+        for words in re.findall(rf"requirements? ((?:{number}[-, ]*(?:and )?)+)", text) + re.findall(
+                rf"\(((?:{number}[-, ]*)+)\)", text):
+            named |= set(re.findall(number, words))
+    assert len(named) > 60
+    assert named <= _rows().keys()
 
 
 def test_every_serving_variable_is_in_the_manual() -> None:
