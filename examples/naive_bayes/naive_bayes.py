@@ -26,6 +26,8 @@ def train(job: TrainingJob) -> None:
     """Raises UserError: the channel cannot be used."""
     counts, reviews, held_out = (Counter[str](), Counter[str]()), [0, 0], []
     channel = require_channel(dict(job.channels), ("train", "training"))
+    if channel.pipe:
+        raise UserError(f"channel {channel.name!r} has TrainingInputMode Pipe; expected File")
     for number, (label, text) in enumerate(_read(channel)):
         job.stop.raise_if_set()
         if number % 10 == 9:
@@ -52,12 +54,12 @@ def train(job: TrainingJob) -> None:
 
 def _read(channel: Channel) -> Iterator[tuple[int, str]]:
     """(label, text) of each row of CSV with a header, or of JSON Lines."""
-    for path in sorted(channel.directory.rglob("*.[cj]s*")):
+    for path in sorted(filter(Path.is_file, channel.directory.rglob("*.[cj]s*"))):
         with path.open(encoding="utf-8-sig", newline="") as file:
             rows = csv.DictReader(file) if path.suffix == ".csv" else map(json.loads, file)
             try:
                 for row in rows:
-                    yield LABELS[str(row["label"])], str(row["text"])
+                    yield LABELS[str(row["label"])], "" + row["text"]
             except (KeyError, TypeError, ValueError, csv.Error) as error:
                 raise UserError(f"{channel.name}/{path.name}: expected label and text in each row, "
                                 f"the label 0 or 1, negative or positive ({error!r})") from error
@@ -128,8 +130,8 @@ class NaiveBayes:
 ALGORITHM = Algorithm(
     name="naive-bayes",
     hyperparameters=(
-        Hyperparameter(name="smoothing", kind=float, default=1.0, minimum=0, open_minimum=True,
-                       maximum=100, help="count that each word is given in advance"),
+        Hyperparameter(name="smoothing", kind=float, default=1.0, minimum=1e-6, maximum=100,
+                       help="count that each word is given in advance"),
     ),
     metrics=(Metric("validation:accuracy", "share of right labels among every tenth review, which "
                     "is not learned from", objective=True),),

@@ -58,15 +58,26 @@ def test_its_server_stops_as_any_other(root: Path, trained: Trained, naive_bayes
 
 @pytest.mark.parametrize(("label", "text", "words"), [
     ("maybe", "Fine", "UserError: train/reviews.jsonl: expected label and text in each row"),
+    ("1", None, "UserError: train/reviews.jsonl: expected label and text in each row"),
     ("1", "Fine", "UserError: channel 'train' needs reviews of both labels"),
 ])
-def test_bad_data_is_the_users(tmp_path: Path, naive_bayes: Path, label: str, text: str,
+def test_bad_data_is_the_users(tmp_path: Path, naive_bayes: Path, label: str, text: str | None,
                                words: str) -> None:
     channel = lay_out(tmp_path, 0, hyperparameters={}) / "input" / "data" / "train"
     (channel / "reviews.jsonl").write_text(json.dumps({"label": label, "text": text}))
     ended = train(tmp_path, program=naive_bayes / "train")
     assert ended.status == 1
     assert (ended.failure or "").startswith(words)
+
+
+def test_a_pipe_is_refused_in_words(tmp_path: Path, naive_bayes: Path) -> None:
+    lay_out(tmp_path, 10, hyperparameters={})
+    (tmp_path / "input" / "config" / "inputdataconfig.json").write_text(
+        '{"train": {"TrainingInputMode": "Pipe"}}')
+    ended = train(tmp_path, program=naive_bayes / "train")
+    assert ended.status == 1
+    assert (ended.failure or "").startswith(
+        "UserError: channel 'train' has TrainingInputMode Pipe; expected File")
 
 
 def test_a_stop_while_it_reads_ends_without_a_model(tmp_path: Path, naive_bayes: Path) -> None:

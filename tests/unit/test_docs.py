@@ -47,7 +47,8 @@ def test_every_requirement_names_tests_that_exist_or_says_why_not() -> None:
         links = re.findall(r"\[([^]]+)\]\(\.\./(tests/[^)]+)\)", row)
         assert links or name == "S23", name
         for words, file in links:
-            assert f"def test_{words.replace(' ', '_')}(" in (ROOT / file).read_text(), (name, words)
+            function = f"def test_{words.replace(' ', '_')}("
+            assert function in (ROOT / file).read_text(), (name, words)
 
 
 def test_every_requirement_that_the_code_names_is_there() -> None:
@@ -57,8 +58,8 @@ def test_every_requirement_that_the_code_names_is_there() -> None:
     number = r"[TDSMBPKLNI]\d{1,2}"
     for path in [ROOT / "Dockerfile", *filter(Path.is_file, sources)]:
         text = path.read_text(errors="replace")
-        for words in re.findall(rf"requirements? ((?:{number}[-, ]*(?:and )?)+)", text) + re.findall(
-                rf"\(((?:{number}[-, ]*)+)\)", text):
+        for words in (*re.findall(rf"requirements? ((?:{number}[-, ]*(?:and )?)+)", text),
+                      *re.findall(rf"\(((?:{number}[-, ]*)+)\)", text)):
             named |= set(re.findall(number, words))
     assert len(named) > 60
     assert named <= _rows().keys()
