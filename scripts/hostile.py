@@ -13,6 +13,7 @@ import io
 import json
 import os
 import pickle
+import pickletools
 import shutil
 import socket
 import subprocess
@@ -56,6 +57,15 @@ def tar_with(name: str, content: bytes) -> bytes:
     return buffer.getvalue()
 
 
+def endless_tar() -> bytes:
+    """A hidden member that is passed over, as far as its header says: a zettabyte."""
+    header = bytearray(tarfile.TarInfo("._film.txt").tobuf(tarfile.USTAR_FORMAT))
+    header[124:136] = (2**70).to_bytes(11, "big").rjust(12, b"\x80")
+    header[148:156] = b" " * 8
+    header[148:156] = f"{sum(header):06o}\0 ".encode()
+    return gzip.compress(bytes(header) + bytes(2048))
+
+
 def training_cases(marker: Path) -> dict[str, dict[str, str | bytes]]:
     """Name of each case, and the files below `input/` that make it."""
     csv = "data/train/a.csv"
@@ -80,6 +90,7 @@ def training_cases(marker: Path) -> dict[str, dict[str, str | bytes]]:
         "JSON Lines: 100,000 brackets": {"data/train/a.jsonl": "[" * 100_000},
         "archive: cut off": {"data/train/a.tar.gz": tar_with("pos/1.txt", os.urandom(9000))[:4000]},
         "archive: member ../../evil": {"data/train/a.tar.gz": tar_with("../../pos/x.txt", b"hm")},
+        "archive: a hidden member of a zettabyte": {"data/train/a.tar.gz": endless_tar()},
         "folders: no negative review": {"data/train/pos/1.txt": "good"},
         "rows without word_dict": {"data/train/train.csv": row + "\n"},
         "rows: id outside the vocabulary": {"data/train/train.csv": row + "\n",
@@ -132,6 +143,9 @@ def serving_cases() -> dict[str, tuple[str, str, dict[str, str], bytes]]:
         "a row whose length lies": post("text/csv", b"9,1,2\n"),
         "a word id outside the vocabulary": post("text/csv", b"1,999999\n"),
         "a pickled NumPy array": post("application/x-npy", pickled_array()),
+        "a NumPy array of 300 million rows of nothing": post("application/x-npy", empty_rows()),
+        "three million empty lists in a document": post(
+            "application/json", b"[" + b"[]," * 3_000_000 + b"[]]"),
         "one review of 200,000 characters": post("text/plain", b"good " * 40_000),
         "30,000 unclosed tags": post("text/plain", b"<a " * 30_000),
         "a word of 99,000 letters y": post("text/plain", b"y" * 99_000),
@@ -152,6 +166,15 @@ def pickled_array() -> bytes:
 
     buffer = io.BytesIO()
     np.save(buffer, np.array([{"a": 1}], dtype=object), allow_pickle=True)
+    return buffer.getvalue()
+
+
+def empty_rows() -> bytes:
+    import numpy as np
+
+    buffer = io.BytesIO()
+    np.lib.format.write_array_header_1_0(
+        buffer, {"descr": "<f8", "fortran_order": False, "shape": (300_000_000, 0)})
     return buffer.getvalue()
 
 
@@ -193,6 +216,20 @@ def try_artifacts(good: Path, marker: Path) -> Iterator[tuple[str, str, str]]:
         torch.save({}, model / "model.pth")
         (model / "word_dict.pkl").write_bytes(pickle.dumps({"a": 2}))
 
+    def unfilled(model: Path) -> None:
+        """In torch's old format: what it says of its tensors, and none of their bytes."""
+        trapped(model)
+        torch.save({"embedding_dim": 32, "hidden_dim": 2000, "vocab_size": 3},
+                   model / "model_info.pth")
+        saved = io.BytesIO()
+        torch.save({"lstm.weight_hh_l0": torch.zeros(8000, 2000)}, saved,
+                   _use_new_zipfile_serialization=False)
+        saved.seek(0)
+        for _ in range(4):
+            for _ in pickletools.genops(saved):
+                pass
+        (model / "model.pth").write_bytes(saved.getvalue()[:saved.tell()] + pickle.dumps([], 2))
+
     cases: dict[str, Callable[[Path], object]] = {
         "no model": lambda model: (model / "model.json").unlink(),
         "weights cut off": spoil("weights.safetensors", b"x" * 100),
@@ -204,6 +241,7 @@ def try_artifacts(good: Path, marker: Path) -> Iterator[tuple[str, str, str]]:
         "settings for a terabyte": describe("architecture", {"name": "lstm", "settings": {
             "vocabulary_size": 1_000_000, "embedding_dim": 1_000_000, "hidden_dim": 1_000_000}}),
         "a pickle that runs a command": trapped,
+        "64 MB of tensors in a file of one kB": unfilled,
     }
     for name, change in cases.items():
         with tempfile.TemporaryDirectory() as folder:
