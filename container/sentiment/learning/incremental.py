@@ -8,9 +8,11 @@ Data Can Help a Lot", 2004).
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import logging
+import os
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping
@@ -70,10 +72,9 @@ def _unpacked(archive: Path, check: Callable[[], None]) -> Model:
         raise PlatformError(f"there is no place for temporary files ({error.strerror}); "
                             "make /tmp writable or set TMPDIR") from error
     with scratch as folder:
-        if shutil.disk_usage(folder).free < archive.stat().st_size + KEPT_FREE:
-            raise PlatformError(f"{folder} has no room for what is in {archive.name}; raise "
-                                "VolumeSizeInGB, or set TMPDIR to a larger place")
         try:
+            if shutil.disk_usage(folder).free < archive.stat().st_size + KEPT_FREE:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             extract(archive, Path(folder), check=check)
         except OSError as error:
             error.filename = error.filename or folder  # of a write, the system does not say where
