@@ -53,7 +53,7 @@ sbom: ## print the list of all that is in the CPU image (CycloneDX)
 	@$${DOCKER:-docker} run --rm $(IMAGE):cpu cat /usr/share/doc/sentiment/sbom.cdx.json
 
 .PHONY: lock
-lock: ## write the locks anew, after a change of requirements.txt or lambda/requirements.in
+lock: ## write the locks anew, after a change of requirements*.txt or lambda/requirements.in
 	@scripts/setup.sh dev
 	@scripts/lock.sh
 

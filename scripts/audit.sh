@@ -11,7 +11,8 @@ trap 'rm -rf "$folder"' EXIT
 status=0
 ${PIP_AUDIT:-.venv/bin/pip-audit} --strict --disable-pip --require-hashes --progress-spinner off \
     --requirement requirements.lock --requirement requirements-torch-cuda.lock \
-    --requirement lambda/requirements.txt --cache-dir "$folder/cache" \
+    --requirement lambda/requirements.txt --requirement requirements-aws.lock \
+    --requirement requirements-dev.lock --cache-dir "$folder/cache" \
     >"$folder/found" 2>"$folder/said" || status=$?
 cat "$folder/found"
 if [ $status -eq 0 ]; then

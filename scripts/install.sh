@@ -2,7 +2,7 @@
 # Install what requirements.txt names, on a laptop and in the image alike: just those files whose
 # hashes are in the locks.
 #
-#   install.sh PYTHON [REQUIREMENTS...]   further lists are installed as they stand
+#   install.sh PYTHON [LOCK...]   and what is in further locks
 #
 # TORCH_LOCAL  suffix of torch's version: +cpu (default), +cu126, ...; empty for the default
 #              index's own build, which on Linux is the CUDA one
@@ -19,7 +19,8 @@ case $(uname -s) in
 esac
 here=$(cd "$(dirname "$0")/.." && pwd)
 
-install() { "$python" -m pip install --retries 2 "$@"; }
+# Bytecode is made of what is imported, and not of the gigabyte that never is.
+install() { "$python" -m pip install --retries 2 --no-compile "$@"; }
 # The locks are whole, so nothing else is looked for; and nothing is built, so no set-up code runs.
 locked() { install --no-deps --only-binary :all: --require-hashes --requirement "$@"; }
 
@@ -34,6 +35,6 @@ case "$(uname -sm)$local" in
     *) # of other machines' builds the version is pinned and no hash
         install ${index:+--extra-index-url "$index"} "$torch$local" ;;
 esac
-for file in "$@"; do
-    install --requirement "$file"
+for lock in "$@"; do
+    locked "$lock"
 done

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Write the locks (exact versions and SHA-256 of every file) from the lists that people edit.
 #
-#   lock.sh            after a change of requirements.txt or lambda/requirements.in
+#   lock.sh            after a change of a requirements*.txt or lambda/requirements.in
 #   lock.sh --upgrade  take the newest versions of what those bring, too
 set -eu
 cd "$(dirname "$0")/.."
@@ -22,9 +22,30 @@ export MACOSX_DEPLOYMENT_TARGET=14.0
 compile requirements.txt requirements.lock --python-platform macos --python-version 3.11.5 \
     --no-emit-package torch "$@"
 
-torch=$(grep '^torch==' requirements.txt) || exit 0 # nothing else has builds of its own
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
+
+# The tools, for any machine. What stands in another lock is that version, and is not locked again.
+locked="requirements.lock lambda/requirements.txt"
+tools() { # LOCK OTHERS [OPTION...] INPUT...
+    lock=$1 others=$2
+    shift 2
+    for other in $others; do
+        for name in torch $(names "$other"); do
+            set -- --no-emit-package "$name" "$@"
+        done
+        set -- --constraint "$other" "$@"
+    done
+    .venv/bin/uv pip compile --quiet --generate-hashes --custom-compile-command "make lock" \
+        --no-annotate --universal --python-version 3.11 --output-file "$lock" "$@"
+}
+cat requirements-aws.lock requirements-dev.lock >"$folder/all" # where it begins, unless upgraded
+tools "$folder/all" "$locked" "$@" requirements-aws.txt requirements-dev.txt
+tools requirements-aws.lock "$locked" --constraint "$folder/all" requirements-aws.txt
+tools requirements-dev.lock "$locked requirements-aws.lock" --constraint "$folder/all" \
+    requirements-aws.txt requirements-dev.txt
+
+torch=$(grep '^torch==' requirements.txt) || exit 0 # nothing else has builds of its own
 
 # The CUDA build, and what only it brings.
 echo "$torch" >"$folder/torch.txt"

@@ -5,11 +5,11 @@ set -eu
 cd "$(dirname "$0")/.."
 
 level=${1-run}
-set -- lambda/requirements.txt # besides requirements.txt, which install.sh takes from its locks
+set -- lambda/requirements.txt # it is a lock, too
 case $level in
     run) ;;
-    aws) set -- "$@" requirements-aws.txt ;;
-    dev) set -- "$@" requirements-aws.txt requirements-dev.txt ;;
+    aws) set -- "$@" requirements-aws.lock ;;
+    dev) set -- "$@" requirements-aws.lock requirements-dev.lock ;;
     *) echo "usage: setup.sh [aws | dev]" >&2; exit 2 ;;
 esac
 stamp=.venv/installed-$level
@@ -25,7 +25,7 @@ command -v "$python" >/dev/null || {
     echo "set-up: no $python on the PATH; install Python 3.11 or set PYTHON" >&2
     exit 1
 }
-echo "set-up: installing requirements.txt $* into .venv (some minutes the first time)"
+echo "set-up: installing requirements.lock $* into .venv (some minutes the first time)"
 [ -x .venv/bin/python ] || "$python" -m venv .venv || {
     echo "set-up: cannot make .venv; on Debian or Ubuntu: apt-get install python3.11-venv" >&2
     exit 1

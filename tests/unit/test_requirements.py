@@ -14,8 +14,10 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).parents[2]
 CPU, CUDA = "requirements-torch-cpu.lock", "requirements-torch-cuda.lock"
 FUNCTION = "lambda/requirements.txt"
-LOCKS = ("requirements.lock", CPU, CUDA, FUNCTION)
-INPUTS = {"requirements.lock": "requirements.txt", FUNCTION: "lambda/requirements.in"}
+AWS, DEV = "requirements-aws.lock", "requirements-dev.lock"
+LOCKS = ("requirements.lock", CPU, CUDA, FUNCTION, AWS, DEV)
+INPUTS = {"requirements.lock": "requirements.txt", FUNCTION: "lambda/requirements.in",
+          AWS: "requirements-aws.txt", DEV: "requirements-dev.txt"}
 
 
 class Pin(NamedTuple):
@@ -38,13 +40,16 @@ def _wanted(name: str) -> dict[str, str]:
 
 
 def _locked(name: str) -> dict[str, Pin]:
+    """What is for the machine that this runs on."""
     text = re.sub(r"^\s*#.*\n", "", (ROOT / name).read_text(), flags=re.MULTILINE)
     pins: dict[str, Pin] = {}
     for line in text.replace("\\\n", " ").splitlines():
-        pinned, *options = line.split()
-        package, equals, version = pinned.partition("==")
-        assert equals, f"{name}: neither a pin nor a comment: {line}"
-        pins[package] = Pin(version, options)
+        pinned, *options = re.split(r"\s+(?=--)", line.strip())
+        requirement = Requirement(pinned)
+        [specifier] = requirement.specifier
+        assert specifier.operator == "==", f"{name}: neither a pin nor a comment: {line}"
+        if requirement.marker is None or requirement.marker.evaluate():
+            pins[canonicalize_name(requirement.name)] = Pin(specifier.version, options)
     return pins
 
 
@@ -54,8 +59,7 @@ def _versions(name: str) -> dict[str, str]:
 
 DIRECT = _wanted("requirements.txt")
 IMAGE = {**_versions("requirements.lock"), "torch": DIRECT["torch"]}
-TOOLS = {**_versions(FUNCTION), **_wanted("requirements-aws.txt"),
-         **_wanted("requirements-dev.txt")}
+TOOLS = {**_versions(FUNCTION), **_versions(AWS), **_versions(DEV)}
 
 
 def _needs(name: str) -> set[str]:

@@ -94,7 +94,8 @@ def checkout(tmp_path: Path) -> Checkout:
     return Checkout(tmp_path)
 
 
-LOCKED = "-m pip install --retries 2 --no-deps --only-binary :all: --require-hashes --requirement "
+PIP = "-m pip install --retries 2 --no-compile"
+LOCKED = f"{PIP} --no-deps --only-binary :all: --require-hashes --requirement "
 
 
 def _install(checkout: Checkout, machine: str = "Linux x86_64", **environment: str) -> list[str]:
@@ -121,9 +122,9 @@ TORCH = next(line for line in (ROOT / "requirements.txt").read_text().splitlines
     ("Linux x86_64", {"TORCH_LOCAL": "", "TORCH_INDEX": ""},
      f"{LOCKED}requirements-torch-cuda.lock"),
     ("Linux x86_64", {"TORCH_LOCAL": "+cu126", "TORCH_INDEX": "https://x"},
-     f"-m pip install --retries 2 --extra-index-url https://x {TORCH}+cu126"),
-    ("Linux aarch64", {}, f"-m pip install --retries 2{INDEX} {TORCH}+cpu"),
-    ("Darwin arm64", {}, f"-m pip install --retries 2 {TORCH}"),
+     f"{PIP} --extra-index-url https://x {TORCH}+cu126"),
+    ("Linux aarch64", {}, f"{PIP}{INDEX} {TORCH}+cpu"),
+    ("Darwin arm64", {}, f"{PIP} {TORCH}"),
 ], ids=["CPU", "another index", "CUDA", "another CUDA", "ARM", "Mac"])
 def test_install_takes_what_is_locked_and_the_build_of_torch(
         checkout: Checkout, machine: str, environment: dict[str, str], torch: str) -> None:
@@ -170,8 +171,8 @@ def test_setup_makes_an_environment_and_fills_it(checkout: Checkout) -> None:
     done = checkout.run("scripts/setup.sh", "dev")
     assert done.status == 0, done
     assert done.calls[0] == "-m venv .venv"
-    assert done.calls[-1] == "-m pip install --retries 2 --requirement requirements-dev.txt"
-    assert "installing requirements.txt lambda/requirements.txt requirements-aws.txt" in done.out
+    assert done.calls[-1] == f"{LOCKED}requirements-dev.lock"
+    assert "installing requirements.lock lambda/requirements.txt requirements-aws.lock" in done.out
 
 
 def test_setup_does_nothing_the_second_time(checkout: Checkout) -> None:
@@ -185,7 +186,7 @@ def test_setup_goes_on_from_running_to_testing(checkout: Checkout) -> None:
     checkout.run("scripts/setup.sh")
     done = checkout.run("scripts/setup.sh", "dev")
     assert "-m venv .venv" not in done.calls
-    assert done.calls[-1] == "-m pip install --retries 2 --requirement requirements-dev.txt"
+    assert done.calls[-1] == f"{LOCKED}requirements-dev.lock"
 
 
 def test_setup_installs_again_when_a_requirement_has_changed(checkout: Checkout) -> None:
@@ -203,12 +204,12 @@ def test_setup_installs_again_when_a_lock_has_changed(checkout: Checkout) -> Non
 
 
 @pytest.mark.parametrize(("level", "last"), [
-    ([], "lambda/requirements.txt"), (["aws"], "requirements-aws.txt"),
-    (["dev"], "requirements-dev.txt")])
+    ([], "lambda/requirements.txt"), (["aws"], "requirements-aws.lock"),
+    (["dev"], "requirements-dev.lock")])
 def test_setup_installs_what_its_level_needs(
         checkout: Checkout, level: list[str], last: str) -> None:
     done = checkout.run("scripts/setup.sh", *level)
-    assert done.calls[-1] == f"-m pip install --retries 2 --requirement {last}"
+    assert done.calls[-1] == f"{LOCKED}{last}"
 
 
 def test_setup_knows_no_other_level(checkout: Checkout) -> None:
