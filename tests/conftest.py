@@ -22,6 +22,8 @@ from rating import extremes
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLE = ROOT / "examples" / "naive_bayes"
 TAG = "sentiment:test"
+BUILD = pytest.StashKey[subprocess.Popen[str]]()
+"""The building of it, once it has begun."""
 IN_DOCKER = ("image", "sdk")
 """Folders of tests that have nothing to run on without a Docker engine."""
 CLIENT = os.environ.get("DOCKER") or "docker"
@@ -109,12 +111,31 @@ def engine() -> Iterator[Engine]:
 
 
 @pytest.fixture(scope="session")
-def image(engine: Engine) -> Image:
+def image(engine: Engine, request: pytest.FixtureRequest) -> Image:
     """The image, built by the project's own script."""
-    built = subprocess.run([ROOT / "scripts" / "build.sh", TAG], capture_output=True, text=True,
-                           env={**os.environ, "DOCKER": engine.client}, timeout=1800)
-    assert built.returncode == 0, built.stdout[-3000:] + built.stderr[-3000:]
+    build = request.config.stash.get(BUILD, None) or _build()
+    said, _ = build.communicate(timeout=1800)
+    assert build.returncode == 0, said[-3000:]
     return Image(engine, TAG)
+
+
+def _build() -> subprocess.Popen[str]:
+    return subprocess.Popen([ROOT / "scripts" / "build.sh", TAG], stdout=subprocess.PIPE,
+                            stderr=subprocess.STDOUT, text=True,
+                            env={**os.environ, "DOCKER": CLIENT})
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Where the image is wanted, it is built beside the tests that come before."""
+    wanted = any("image" in getattr(item, "fixturenames", ()) for item in session.items)
+    if wanted and not session.config.option.collectonly and _engine_problem() is None:
+        session.config.stash[BUILD] = _build()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if (build := config.stash.get(BUILD, None)) and build.poll() is None:
+        build.terminate()
+        build.communicate()
 
 
 @pytest.fixture(scope="session")

@@ -17,10 +17,10 @@ from flask.testing import FlaskClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from contract.serving import bodies, codec, invocation, streams
+from contract.serving import app, bodies, codec, invocation, streams
 from contract.serving.gate import HEAVIEST
 from contract.serving.media import SUPPORTED
-from contract.serving.room import BECOMES, RECORDS, Room
+from contract.serving.room import SHORT, Room
 from contract.serving.settings import MEGABYTE, Settings
 from executables import PATIENCE
 
@@ -172,7 +172,8 @@ def test_the_time_is_up_for_bad_records_too(make_client: MakeClient) -> None:
 
 def test_large_documents_are_read_one_after_the_other(
         make_client: MakeClient, stand_in: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
-    body = json.dumps(["a" * 100] * (2 * RECORDS // BECOMES // 300)).encode()
+    monkeypatch.setattr(app, "RECORDS", 6 * SHORT)  # two do not fit
+    body = json.dumps(["a" * 100] * (SHORT // 100 + 1)).encode()
     now, most, lock = 0, 0, threading.Lock()
     decode = codec.decode
 
@@ -212,7 +213,8 @@ def test_large_documents_are_read_one_after_the_other(
 
 
 def test_short_requests_do_not_wait_for_a_large_one(
-        make_client: MakeClient, stand_in: StandIn) -> None:
+        make_client: MakeClient, stand_in: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(app, "RECORDS", SHORT)
     entered, leave = threading.Event(), threading.Event()
 
     def work(check: Callable[[], None]) -> None:
@@ -221,7 +223,7 @@ def test_short_requests_do_not_wait_for_a_large_one(
             assert leave.wait(PATIENCE)
 
     client = make_client({}, stand_in(work))
-    body = json.dumps(["a" * 100] * (2 * RECORDS // BECOMES // 100)).encode()
+    body = json.dumps(["a" * 100] * (SHORT // 100 + 1)).encode()
     with ThreadPoolExecutor(2) as pool:
         large = pool.submit(client.application.test_client().post, "/invocations", data=body,
                             content_type="application/json")

@@ -189,12 +189,13 @@ class _Server(BaseApplication):  # type: ignore[misc]
         def worker_gone(server: Any, worker: Any) -> None:
             shared.leave(worker.slot)
 
-        def no_worker_in_time(number: int, frame: FrameType | None) -> None:
-            if not shared.ever_ready:
-                log.error("cannot start: %s", _TOO_SLOW)
-                raise HaltServer(_TOO_SLOW, PlatformError.exit_status)
-
         def listening(server: Any) -> None:  # the time goes on until a worker has warmed up
+            def no_worker_in_time(number: int, frame: FrameType | None) -> None:
+                if not shared.ever_ready:
+                    log.error("cannot start: %s", _TOO_SLOW)
+                    server.kill_workers(signal.SIGKILL)  # they have answered nobody
+                    raise HaltServer(_TOO_SLOW, PlatformError.exit_status)
+
             signal.signal(signal.SIGALRM, no_worker_in_time)
 
         return {
