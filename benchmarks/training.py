@@ -1,21 +1,25 @@
 """Learning: the published loop, every review padded to 500, against ours, on the same batches.
 
 Both start from the same weights and take the same reviews in the same order, with the same
-optimiser, so their losses must be equal up to rounding. All of it runs on one core and one thread.
+optimiser, so their losses must be equal up to rounding. Each is a process of its own, because what
+one frees would be there for the other to take; they take turns on one core, with one thread each.
 """
 
 from __future__ import annotations
 
 import argparse
+import multiprocessing
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import NamedTuple
 
 sys.path.extend(str(Path(__file__).resolve().parents[1] / place)
                 for place in (".", "container", "tests"))
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
 import published
@@ -50,11 +54,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     data = _encode(reviews)
     per_round = len(data) if options.epoch else options.batches * BATCH
     rounds = 1 if options.epoch else options.rounds
-    old, new = _loops(data)
-    results = measure.alternate(rounds, {
-        PUBLISHED: lambda at: old.learn(at * per_round, per_round),
-        OURS: lambda at: new.learn(at * per_round, per_round),
-    })
+    with _apart(lambda: _Old(_start().train(), data)) as old, \
+            _apart(lambda: _New(_ours().train(), data)) as new:
+        results = measure.alternate(rounds, {
+            PUBLISHED: lambda at: old.learn(at * per_round, per_round),
+            OURS: lambda at: new.learn(at * per_round, per_round),
+        })
+        old.finish()
+        new.finish()
     print(about)
     print(_table(results, data))
     loss, weight = _largest_differences(old, new)
@@ -110,26 +117,65 @@ class _New:
         return measure.timed(work)
 
 
-class _Loops(NamedTuple):
-    old: _Old
-    new: _New
+class _Apart:
+    """A loop in a process of its own, asked for one turn after the other."""
+
+    def __init__(self, pipe: Connection) -> None:
+        self._pipe = pipe
+        self.losses: list[float] = []
+        self.weights: dict[str, npt.NDArray[np.float32]] = {}
+        """After the last step."""
+
+    def learn(self, start: int, count: int) -> measure.Round:
+        self._pipe.send((start, count))
+        found: measure.Round = self._pipe.recv()
+        return found
+
+    def finish(self) -> None:
+        self._pipe.send(None)
+        self.losses, self.weights = self._pipe.recv()
 
 
-def _loops(data: Data) -> _Loops:
-    """Both loops with the same weights."""
+@contextmanager
+def _apart(make: Callable[[], _Old | _New]) -> Iterator[_Apart]:
+    """Forked, so that the reviews are shared; the pipe carries what these two made themselves."""
+    def work() -> None:
+        loop = make()
+        while (turn := there.recv()) is not None:
+            there.send(loop.learn(*turn))
+        there.send((loop.losses, {name: value.numpy() for name, value
+                                  in loop.model.state_dict().items()}))
+
+    context = multiprocessing.get_context("fork")
+    here, there = context.Pipe()
+    process = context.Process(target=work, daemon=True)
+    process.start()
+    try:
+        yield _Apart(here)
+    finally:
+        process.join(timeout=10)
+        process.kill()
+
+
+def _start() -> published.LSTMClassifier:
+    """The published network with the first weights."""
     torch.manual_seed(1)
-    theirs = published.LSTMClassifier(EMBEDDING, HIDDEN, VOCABULARY)
-    ours = LSTMClassifier(LSTMSettings(vocabulary_size=VOCABULARY, embedding_dim=EMBEDDING,
-                                       hidden_dim=HIDDEN))
-    ours.load_state_dict(theirs.state_dict())
-    return _Loops(_Old(theirs.train(), data), _New(ours.train(), data))
+    return published.LSTMClassifier(EMBEDDING, HIDDEN, VOCABULARY)
 
 
-def _largest_differences(old: _Old, new: _New) -> tuple[float, float]:
+def _ours() -> LSTMClassifier:
+    """Ours with the same weights."""
+    model = LSTMClassifier(LSTMSettings(vocabulary_size=VOCABULARY, embedding_dim=EMBEDDING,
+                                        hidden_dim=HIDDEN))
+    model.load_state_dict(_start().state_dict())
+    return model
+
+
+def _largest_differences(old: _Apart, new: _Apart) -> tuple[float, float]:
     """Of the losses, step by step, and of the weights after the last step."""
-    theirs, ours = old.model.state_dict(), new.model.state_dict()
     return (max(abs(one - other) for one, other in zip(old.losses, new.losses, strict=True)),
-            max(float((theirs[name] - ours[name]).abs().max()) for name in theirs))
+            max(float(np.abs(old.weights[name] - new.weights[name]).max())
+                for name in old.weights))
 
 
 def _encode(reviews: Sequence[Review]) -> Data:

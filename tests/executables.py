@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import http.client
+import itertools
 import json
 import os
-import random
 import re
 import signal
 import socket
@@ -34,6 +34,8 @@ SMALL = {"epochs": "4", "batch-size": "20", "learning_rate": "0.02"}
 LSTM = {"architecture": "lstm", "epochs": "6", "batch-size": "10", "vocab_size": "400",
         "embedding_dim": "8", "hidden_dim": "8", "learning_rate": "0.03"}
 """The same for the course project's architecture."""
+
+_TURNS = itertools.count()
 
 # What would change the behaviour of the executables if the tests themselves ran with it.
 _OURS = re.compile("SAGEMAKER_|SM_|ML_ROOT|OMP_|MKL_|OPENBLAS_|PYTHON")
@@ -103,7 +105,7 @@ def running(*command: str | Path, output: Path,
     with output.open("wb") as stream, subprocess.Popen(
             [str(word) for word in command], stdin=subprocess.DEVNULL, stdout=stream,
             stderr=subprocess.STDOUT, env={**clean, **(environment or {})},
-            start_new_session=True, preexec_fn=use_one_processor) as process:
+            start_new_session=True, preexec_fn=one_processor()) as process:
         try:
             yield Program(process, output)
         finally:
@@ -113,10 +115,16 @@ def running(*command: str | Path, output: Path,
                 pass
 
 
-def use_one_processor() -> None:
-    """On a busy machine threads of one small product wait for each other more than they work."""
-    if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, {random.choice(sorted(os.sched_getaffinity(0)))})
+def one_processor() -> Callable[[], None]:
+    """For a new process to do first: keep to one processor, each to the next one in turn.
+
+    On a busy machine threads of one small product wait for each other more than they work.
+    """
+    if not hasattr(os, "sched_setaffinity"):
+        return lambda: None
+    processors = sorted(os.sched_getaffinity(0))
+    mine = processors[next(_TURNS) % len(processors)]
+    return lambda: os.sched_setaffinity(0, {mine})
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from executables import CONTAINER, TRAIN, until, use_one_processor
+from executables import CONTAINER, TRAIN, one_processor, until
 
 # Only the kernel knows the byte at which a file is when its writer dies. Beyond the limit the
 # default action of SIGXFSZ ends the process; Python ignores the signal unless told otherwise.
@@ -134,7 +134,7 @@ def open_nursery() -> Iterator[Nursery]:
     with subprocess.Popen([sys.executable, "-c", _PROGRAM], env={**clean, "PYTHONPATH":
                           str(CONTAINER)}, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
                           stderr=subprocess.STDOUT, start_new_session=True,
-                          preexec_fn=use_one_processor) as process:
+                          preexec_fn=one_processor()) as process:
         nursery = Nursery(process)
         try:
             yield nursery

@@ -20,9 +20,9 @@ from executables import (
     TRAIN,
     Trained,
     lay_out,
+    one_processor,
     running,
     train,
-    use_one_processor,
 )
 
 
@@ -124,7 +124,7 @@ def test_at_a_terminal_there_is_a_bar(tmp_path: Path) -> None:
     ours, its = pty.openpty()
     termios.tcsetwinsize(its, (24, 80))
     with subprocess.Popen([sys.executable, TRAIN, "--root", tmp_path], stdout=its,
-                          preexec_fn=use_one_processor) as process:
+                          preexec_fn=one_processor()) as process:
         os.close(its)
         try:
             shown = _all_from(ours)
