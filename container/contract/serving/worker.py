@@ -16,6 +16,7 @@ from functools import partial
 from typing import Any
 
 from gunicorn.http import errors
+from gunicorn.http.body import Body
 from gunicorn.util import close_graceful
 from gunicorn.workers import gthread
 
@@ -23,6 +24,9 @@ from contract.running.stopping import let_stops_come
 from contract.serving.codec import error_object
 from contract.serving.listening import close_listener
 from contract.serving.pace import PAUSE_SECONDS, PacedSocket
+
+PIECE = 64 * 1024
+"""Bytes that are taken from a connection at a time."""
 
 SILENT_SECONDS = 1.0
 """For the first byte; then the connection waits without a thread."""
@@ -44,6 +48,17 @@ _REFUSALS: dict[type[Exception], tuple[int, str]] = {
 
 def _closed_already(graceful: bool = False) -> None:
     pass
+
+
+class _Body(Body):  # type: ignore[misc]
+    """Reads as much as it is asked for; gunicorn's own takes a kilobyte again and again."""
+
+    def read(self, size: int | None = None) -> bytes:
+        if size is None or size < 0 or self.buf.tell():
+            found: bytes = super().read(size)
+            return found
+        found = self.reader.read(size)
+        return found
 
 
 class Worker(gthread.ThreadWorker):  # type: ignore[misc]
@@ -91,6 +106,11 @@ class Worker(gthread.ThreadWorker):  # type: ignore[misc]
             close_graceful(conn.sock)
             conn.close = _closed_already
         return keep
+
+    def handle_request(self, req: Any, conn: Any) -> Any:
+        conn.parser.unreader.mxchunk = PIECE
+        req.body = _Body(req.body.reader)
+        return super().handle_request(req, conn)
 
     def finish_request(self, conn: Any, fs: Any) -> None:
         if self.alive or fs.cancelled() or fs.exception() or not fs.result():
