@@ -6,12 +6,14 @@ import http.client
 import json
 import signal
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
 
+from contract.serving.worker import SILENT_SECONDS
 from executables import PATIENCE, Server, serving
 
 STALLED = 60
@@ -44,6 +46,16 @@ def test_stalled_clients_do_not_keep_a_ping_from_its_answer(server: Server, sent
             stalled.enter_context(send(server, sent))
         assert server.ask("GET", "/ping").status == 200
         assert server.predict(b"A fine film", "text/plain").status == 200
+
+
+def test_a_client_that_says_nothing_for_a_while_is_answered_when_it_asks(server: Server) -> None:
+    with send(server, NOTHING) as connection:
+        time.sleep(2 * SILENT_SECONDS)  # it waits without a thread by now
+        for _ in range(2):
+            connection.sendall(b"GET /ping HTTP/1.1\r\nHost: x\r\n\r\n")
+            response = http.client.HTTPResponse(connection)
+            response.begin()
+            assert (response.status, response.read()) == (200, b"")
 
 
 def test_a_client_whose_body_stops_coming_is_told_so(server: Server) -> None:

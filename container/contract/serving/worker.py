@@ -34,6 +34,9 @@ SILENT_SECONDS = 1.0
 LINGER_SECONDS = 2.0
 """After a stop signal, for a request on its way on a connection that was kept open."""
 
+ALIVE_SECONDS = 1.0
+"""Between two signs of life for the arbiter, which waits for a minute."""
+
 SCARCE_SECONDS = 0.1
 """Where there are no descriptors for another connection."""
 
@@ -64,6 +67,9 @@ class _Body(Body):  # type: ignore[misc]
 class Worker(gthread.ThreadWorker):  # type: ignore[misc]
     """Gives up stalled connections, and refuses in JSON without a word of the request."""
 
+    _notified = -ALIVE_SECONDS
+    """When there was a sign of life."""
+
     def init_process(self) -> None:
         gthread.DEFAULT_WORKER_DATA_TIMEOUT = SILENT_SECONDS  # there is no setting for it
         super().init_process()
@@ -88,17 +94,22 @@ class Worker(gthread.ThreadWorker):  # type: ignore[misc]
             self.log.error("a connection has to wait: %s", error.strerror)
             time.sleep(SCARCE_SECONDS)
 
+    def notify(self) -> None:
+        # gunicorn's own would do so at each event.
+        if (now := time.monotonic()) >= self._notified + ALIVE_SECONDS:
+            self._notified = now
+            super().notify()
+
     def handle(self, conn: Any) -> Any:
         if not isinstance(conn.sock, PacedSocket):
             conn.sock = PacedSocket(conn.sock)
-            # In the kernel, because gunicorn sets the socket itself to blocking.
+            # In the kernel: a timeout of Python's would cost a call more for each piece.
             for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
                 conn.sock.setsockopt(socket.SOL_SOCKET, option, struct.pack("ll", PAUSE_SECONDS, 0))
-        conn.sock.begin()
-        keep = super().handle(conn) and not conn.sock.abandoned
+            conn.wait_for_data = conn.sock.readable
+        keep = self._handle_one(conn)
         while keep is True and conn.parser.unreader.buf.tell():  # there is another one already
-            conn.sock.begin()
-            keep = super().handle(conn) and not conn.sock.abandoned
+            keep = self._handle_one(conn)
         if not keep:
             # gunicorn gives the client two seconds to close first. In its main loop, where it would
             # do so, nobody else is accepted or heard meanwhile.
@@ -106,6 +117,17 @@ class Worker(gthread.ThreadWorker):  # type: ignore[misc]
             close_graceful(conn.sock)
             conn.close = _closed_already
         return keep
+
+    def _handle_one(self, conn: Any) -> Any:
+        """True to keep the connection, False to close it, or gunicorn's mark for a silent one."""
+        conn.sock.begin()
+        keep = super().handle(conn)
+        try:
+            conn.sock.flush()
+        except OSError:
+            self.log.debug("nobody was there to be answered")
+            return False
+        return False if conn.sock.abandoned else keep
 
     def handle_request(self, req: Any, conn: Any) -> Any:
         conn.parser.unreader.mxchunk = PIECE
@@ -118,7 +140,6 @@ class Worker(gthread.ThreadWorker):  # type: ignore[misc]
             return
         # The client was told that the connection is kept, or has not said anything yet: gunicorn
         # would close it, and lose the request that is on its way.
-        conn.sock.setblocking(False)
         conn.timeout = time.monotonic() + LINGER_SECONDS
         self.keepalived_conns.append(conn)
         self.poller.register(conn.sock, selectors.EVENT_READ,
