@@ -64,6 +64,7 @@ class Phase:
 @contextmanager
 def under(phase: Phase, server: Server) -> Iterator[None]:
     """Take the phase's time, and ping meanwhile."""
+    print(phase.name, file=sys.stderr, flush=True)
     begun = time.monotonic()
     with pinged(server.port) as pings:
         yield
@@ -145,6 +146,8 @@ def stops(start: Callable[[], Iterator[Server]], count: int) -> Phase:
     requests = [request for request in mixed() if request.records == 1]
     begun = time.monotonic()
     for number in range(count):
+        if not number % 10:
+            print(f"stop {number + 1} of {count}", file=sys.stderr, flush=True)
         for server in start():
             assert server.process is not None
             asyncio.run(stopped(server.port, partial(os.kill, server.pid, signal.SIGTERM),
