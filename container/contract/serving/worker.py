@@ -22,7 +22,7 @@ from gunicorn.workers import gthread
 
 from contract.running.stopping import let_stops_come
 from contract.serving.codec import error_object
-from contract.serving.listening import close_listener
+from contract.serving.listening import admitted, close_listener
 from contract.serving.pace import PAUSE_SECONDS, PacedSocket
 
 PIECE = 64 * 1024
@@ -103,6 +103,7 @@ class Worker(gthread.ThreadWorker):  # type: ignore[misc]
     def handle(self, conn: Any) -> Any:
         if not isinstance(conn.sock, PacedSocket):
             conn.sock = PacedSocket(conn.sock)
+            admitted(conn.sock)
             # In the kernel: a timeout of Python's would cost a call more for each piece.
             for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
                 conn.sock.setsockopt(socket.SOL_SOCKET, option, struct.pack("ll", PAUSE_SECONDS, 0))

@@ -10,9 +10,19 @@ from contextlib import suppress
 
 import pytest
 
-from contract.serving.listening import admit_nobody, close_listener
+from contract.serving import listening
+from contract.serving.listening import admit_nobody, admitted, close_listener
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the filter is Linux's")
+
+
+@pytest.fixture(autouse=True, params=["filter", "hops"])
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    def forbidden(listener: socket.socket) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    if request.param == "hops":
+        monkeypatch.setattr(listening, "_attach_filter", forbidden)
 
 
 @pytest.fixture
@@ -39,6 +49,19 @@ def test_who_has_come_is_accepted_and_heard(listener: socket.socket) -> None:
         accepted, _ = listener.accept()
         with accepted:
             accepted.setblocking(True)
+            assert accepted.recv(10) == b"Fine"
+
+
+def test_who_is_accepted_late_is_heard(listener: socket.socket) -> None:
+    """As one whose connection had begun, but had not come: it has its listener's settings."""
+    with connect(listener) as late:
+        admit_nobody(listener)
+        accepted, _ = listener.accept()
+        with accepted:
+            listening._want_hops(accepted, 255)
+            admitted(accepted)
+            late.sendall(b"Fine")
+            accepted.settimeout(10)
             assert accepted.recv(10) == b"Fine"
 
 
