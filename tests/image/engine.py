@@ -120,9 +120,12 @@ class Container:
         self.engine.must("stop", "--time", str(seconds), self.name, timeout=seconds + PATIENCE)
         return self.status()
 
+    def signal(self, name: str) -> None:
+        self.engine.must("kill", "--signal", name, self.name)
+
     def kill(self) -> int:
         """SIGKILL, and the exit status."""
-        self.engine.must("kill", "--signal", "KILL", self.name)
+        self.signal("KILL")
         return self.status()
 
     def ping(self, port: int = PORT) -> Answer:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import socket
 import threading
@@ -11,6 +12,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from benchmarks.callers import NOT_TAKEN, Account, mixed
+from benchmarks.faults import stopped
+from executables import free_port
 from image.engine import (
     HARDENED,
     ONE_PROCESSOR,
@@ -20,6 +24,7 @@ from image.engine import (
     environment,
     mount,
     request,
+    wait_for,
 )
 
 PAYLOADS = Path(__file__).resolve().parents[2] / "local_test" / "payloads"
@@ -170,3 +175,16 @@ def test_docker_stop_lets_a_request_in_flight_finish(image: Image, model: Path) 
     assert answer.startswith(b"HTTP/1.1 200 OK")
     assert answer[-1:] in (b"0", b"1")
     assert statuses == [0]
+
+
+def test_a_crowd_loses_nothing_when_the_container_is_stopped(image: Image, model: Path) -> None:
+    """A container has fewer rights than a process of ours, and closes its door all the same."""
+    port, account = free_port(), Account()
+    options = [*mount(model, "/opt/ml/model", "ro"), "--network=host",
+               *environment({"SAGEMAKER_BIND_TO_PORT": str(port)})]
+    with image.start("serve", options=options) as server:
+        wait_for(lambda: request(f"http://127.0.0.1:{port}/ping").status == 200, "/ping", server)
+        asyncio.run(stopped(port, lambda: server.signal("TERM"), mixed(), 16, account))
+        assert server.status() == 0
+    assert set(account.counts) <= {200, 503, NOT_TAKEN}
+    assert account.counts[NOT_TAKEN] == 16
